@@ -1,0 +1,162 @@
+"""The headless interface: a few lines each over the engine that the panel uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicewise.errors import RequestError
+from napari_slicewise.inference.device import DevicePolicy, LocalDevices
+from napari_slicewise.inference.loading import LoadedModel, load_model_file
+from napari_slicewise.inference.request import Output, Request, RunReport, SliceResult
+from napari_slicewise.inference.runner import Runner
+from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.io.source import ArraySource, SliceSource
+from napari_slicewise.io.tiff_reader import OpenedImage, open_image
+from napari_slicewise.io.tiff_writer import write_labels
+from napari_slicewise.models.zoo import resolve_model
+
+__all__ = ["SegmentRun", "load_model", "read_image", "segment", "write_labels"]
+
+
+def read_image(path: str | Path, series: int = 0) -> OpenedImage:
+    """Open an image file lazily.
+
+    Parameters
+    ----------
+    path
+        A TIFF file of any of the flavours in the documentation.
+    series
+        Which image of a file that holds several.
+
+    Returns
+    -------
+    OpenedImage
+        ``.data`` (lazy above 16 MB), ``.info`` (axes, pixel size, units, channels).
+        A context manager; it holds no file open longer than a read.
+
+    Raises
+    ------
+    ImageError
+        When the file cannot be read.
+    """
+    return open_image(Path(path), series)
+
+
+def load_model(name_or_path: str | Path) -> LoadedModel:
+    """Load a bundled model by its name, or weights from a file; no code in it is run.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, or the file is none.
+    """
+    return load_model_file(resolve_model(str(name_or_path)))
+
+
+@dataclass(eq=False)
+class SegmentRun:
+    """A run to iterate over; ``report`` says how it ended.
+
+    Parameters
+    ----------
+    request, source, model
+        What to do.
+    policy
+        The devices.
+    token
+        ``token.cancel()``, from any thread, ends the run after the tiles under way.
+    on_status
+        Told in words what is being done.
+    """
+
+    request: Request
+    source: SliceSource
+    model: LoadedModel
+    policy: DevicePolicy = field(default_factory=LocalDevices)
+    token: CancelToken = field(default_factory=CancelToken)
+    on_status: Callable[[str], None] = lambda _text: None
+    report: RunReport | None = None
+
+    def __iter__(self) -> Iterator[SliceResult]:
+        runner = Runner(
+            self.request, self.source, self.model, self.policy, self.token, self.on_status
+        )
+        try:
+            yield from runner.results()
+        except Exception as error:
+            self.report = runner.report(error)
+            raise
+        self.report = runner.report()
+
+
+def segment(
+    image: Any,
+    model: LoadedModel | str | Path = "nuclei",
+    *,
+    channel: int | None = None,
+    channel_axis: int | None = None,
+    output: Output = "labels",
+    threshold: float | None = None,
+    device: str = "auto",
+) -> NDArray[Any]:
+    """Segment an image or a stack, slice by slice over its last two axes.
+
+    Parameters
+    ----------
+    image
+        An :class:`OpenedImage`, a path, or an array ``(..., y, x)``; dask and zarr
+        arrays are read a slice at a time.
+    model
+        What :func:`load_model` returned, the name of a bundled model, or a path.
+    channel
+        Which channel to read; None gives the model all of them.
+    channel_axis
+        Of an array: the position of its channel axis. Never guessed.
+    output
+        ``labels``: objects, linked through the last leading axis; ``classes``;
+        ``probability`` of the foreground.
+    threshold
+        Foreground probability of a pixel that belongs to an object; None takes the model's.
+    device
+        ``auto``, ``cpu``, ``cuda:0``, ``mps``.
+
+    Returns
+    -------
+    ndarray
+        With the shape of the image less its channels: uint32, uint8 or float32.
+
+    Raises
+    ------
+    SlicewiseError
+        When the image cannot be read or does not fit the model.
+    """
+    if isinstance(image, str | Path):
+        with read_image(image) as opened:
+            return segment(
+                opened, model, channel=channel, output=output, threshold=threshold, device=device
+            )
+    if isinstance(image, OpenedImage):
+        source = image.source(channel)
+    elif channel is not None and channel_axis is None:
+        raise RequestError("To choose a channel of an array, say which axis counts the channels.")
+    else:
+        source = ArraySource(image, channel_axis=channel_axis, channel=channel)
+    loaded = model if isinstance(model, LoadedModel) else load_model(model)
+    request = Request(
+        model=loaded.spec.name,
+        indices=tuple(source.indices()),
+        output=output,
+        threshold=threshold,
+        device=device,
+    )
+    dtype = {"labels": np.uint32, "classes": np.uint8, "probability": np.float32}[output]
+    result = np.zeros((*source.leading_shape, *source.slice_shape), dtype)
+    for done in SegmentRun(request, source, loaded):
+        result[done.index] = done.values
+    return result

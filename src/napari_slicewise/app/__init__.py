@@ -1,0 +1,1 @@
+"""Controllers without Qt: what the panel and other front ends drive."""

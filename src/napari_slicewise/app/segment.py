@@ -1,0 +1,178 @@
+"""The controller behind the Segment tab: one run at a time, and what the world hears of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Literal
+
+from psygnal import Signal
+
+from napari_slicewise.errors import RequestError, WorkerError
+from napari_slicewise.inference.client import WorkerClient
+from napari_slicewise.inference.messages import Inspect, Inspected, Ready, Status
+from napari_slicewise.inference.request import Progress, Request, RunReport, SliceResult
+from napari_slicewise.io.source import SliceSource
+
+__all__ = ["Phase", "SegmentController"]
+
+Phase = Literal["idle", "starting", "running", "stopping"]
+
+
+class SegmentController:
+    """Runs requests in the worker process and reports through signals.
+
+    Signals are emitted from a background thread, or from the thread that called a
+    method: connect with ``thread="main"`` and let the event loop call
+    :func:`psygnal.emit_queued`. After ``run_finished`` nothing more comes from that run.
+
+    ``phase`` is ``starting`` until the first slice is there, then ``running``;
+    ``stopping`` after Stop was asked for.
+    """
+
+    phase_changed = Signal(str)
+    status_changed = Signal(str)  # one line for the user: what is being done, and where
+    devices_changed = Signal(tuple)  # of DeviceInfo
+    progressed = Signal(Progress)
+    slice_finished = Signal(SliceResult)
+    run_finished = Signal(RunReport)
+    model_inspected = Signal(str, object)  # path, then ModelSpec or SlicewiseError
+
+    def __init__(self) -> None:
+        self.phase: Phase = "idle"
+        self._client: WorkerClient | None = None
+        self._lock = threading.RLock()
+        self._model = ""
+        self._total = 0
+        self._done = 0
+        self._began = 0.0
+        self._first_done = 0.0
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process number of the worker; None while there is none."""
+        with self._lock:
+            return self._client.pid if self._client is not None and self._client.alive else None
+
+    def warm_up(self) -> None:
+        """Start the worker in the background, so that the first run begins at once.
+
+        Raises
+        ------
+        WorkerError
+            When the process cannot be started.
+        """
+        self._worker()
+
+    def inspect_model(self, path: str) -> None:
+        """Ask the worker what a file of weights is; answered by ``model_inspected``."""
+        self._worker().send(Inspect(path))
+
+    def start(self, request: Request, source: SliceSource) -> None:
+        """Begin a run.
+
+        Raises
+        ------
+        RequestError
+            When one is already going on.
+        WorkerError
+            When the worker cannot be started.
+        """
+        with self._lock:
+            if self.phase != "idle":
+                raise RequestError("A run is already going on.", "Stop it first, or wait for it.")
+            client = self._worker()
+            self._model = request.model
+            self._total, self._done = len(request.indices), 0
+            self._began = time.monotonic()
+            self._set_phase("starting")
+        self.status_changed.emit("Starting")
+        client.begin(request, source)
+
+    def stop(self) -> None:
+        """Ask the run to end; finished slices stay. Does nothing when idle.
+
+        Asked a second time, it ends the process: for a worker that does not answer.
+        """
+        with self._lock:
+            client, phase = self._client, self.phase
+            if client is None or phase == "idle":
+                return
+            self._set_phase("stopping")
+        self.status_changed.emit("Stopping after the tiles under way")
+        if phase == "stopping":
+            client.kill()
+        else:
+            client.stop()
+
+    def close(self) -> None:
+        """End the run and the worker process; to be called when the viewer closes."""
+        with self._lock:
+            client, self._client = self._client, None
+            self.phase = "idle"
+        if client is not None:
+            client.close()
+
+    def _worker(self) -> WorkerClient:
+        with self._lock:
+            if self._client is None:
+                self._client = WorkerClient(self._hear, self._mourn)
+            return self._client
+
+    def _hear(self, message: Any) -> None:
+        """Pass on what the worker says."""
+        if isinstance(message, SliceResult):
+            self._count(message)
+        elif isinstance(message, RunReport):
+            self._end(message)
+        elif isinstance(message, Status):
+            self.status_changed.emit(message.text)
+        elif isinstance(message, Ready):
+            self.devices_changed.emit(message.devices)
+        elif isinstance(message, Inspected):
+            self.model_inspected.emit(message.path, message.answer)
+
+    def _count(self, result: SliceResult) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._done += 1
+            if self._done == 1:
+                self._first_done = now
+                if self.phase == "starting":
+                    self._set_phase("running")
+        # From the second slice on, the time before the first one (loading) does not count.
+        if self._done > 1:
+            rate = (self._done - 1) / max(now - self._first_done, 1e-6)
+        else:
+            rate = 1 / max(result.seconds, 1e-6)
+        self.slice_finished.emit(result)
+        left = (self._total - self._done) / rate
+        self.progressed.emit(Progress(self._done, self._total, rate, left))
+
+    def _end(self, report: RunReport) -> None:
+        with self._lock:
+            self._set_phase("idle")
+        self.run_finished.emit(report)
+
+    def _mourn(self, error: WorkerError) -> None:
+        """End the run, if there is one, when the worker died; the next one gets a new worker."""
+        with self._lock:
+            client, self._client = self._client, None
+            phase = self.phase
+        if client is not None:
+            client.close()
+        if phase == "idle":
+            return
+        seconds = time.monotonic() - self._began
+        details = {"model": self._model}
+        if phase == "stopping":  # it was killed by a second Stop
+            report = RunReport("cancelled", self._done, seconds, details=details)
+        else:
+            report = RunReport(
+                "failed", self._done, seconds, error.message, error.hint, details=details
+            )
+        self._end(report)
+
+    def _set_phase(self, phase: Phase) -> None:
+        self.phase = phase
+        self.phase_changed.emit(phase)

@@ -1,0 +1,121 @@
+"""Devices, number formats and free memory of this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from napari_slicewise.errors import RequestError
+from napari_slicewise.inference.request import DeviceInfo, Precision
+
+__all__ = ["DevicePolicy", "LocalDevices", "is_out_of_memory", "resolve_device"]
+
+
+class DevicePolicy(Protocol):
+    """What the planner and the runner ask about devices; tests inject their own."""
+
+    def devices(self) -> tuple[DeviceInfo, ...]:
+        """Return the devices that exist, the best one first."""
+
+    def free_bytes(self, device: str) -> int:
+        """Return the memory that a run may count on, in bytes."""
+
+    def precision(self, device: str, asked: Precision) -> Precision:
+        """Return the number format to compute in; never ``auto``."""
+
+    def before_batch(self, device: str, pixels: int) -> None:
+        """Give a policy the chance to refuse a batch of so many input pixels."""
+
+
+class LocalDevices:
+    """The devices of this machine, as torch sees them."""
+
+    def devices(self) -> tuple[DeviceInfo, ...]:
+        """Return CUDA and Apple devices, then the processor."""
+        found = [
+            DeviceInfo(f"cuda:{number}", torch.cuda.get_device_name(number))
+            for number in range(torch.cuda.device_count())
+        ]
+        if torch.backends.mps.is_available():
+            found.append(DeviceInfo("mps", "Apple GPU"))
+        threads = torch.get_num_threads()
+        title = f"CPU ({threads} thread{'s' if threads != 1 else ''})"
+        return (*found, DeviceInfo("cpu", title))
+
+    def free_bytes(self, device: str) -> int:
+        """Return free device memory; for the processor, what the system calls available."""
+        if device.startswith("cuda"):
+            return int(torch.cuda.mem_get_info(torch.device(device))[0])
+        if device == "mps":
+            return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+        return _free_system_bytes()
+
+    def precision(self, device: str, asked: Precision) -> Precision:
+        """Return bfloat16 where the hardware computes in it, else what is safe there."""
+        if asked != "auto":
+            return asked
+        if device.startswith("cuda"):
+            native = torch.cuda.get_device_capability(torch.device(device)) >= (8, 0)
+            return "bfloat16" if native else "float16"
+        if device == "cpu" and _cpu_has_bfloat16():
+            return "bfloat16"
+        return "float32"
+
+    def before_batch(self, device: str, pixels: int) -> None:
+        """Refuse nothing: a real device says itself when it is full."""
+
+
+def _cpu_has_bfloat16() -> bool:
+    # torch 2.6 calls it so; there is no public name for the question.
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _free_system_bytes() -> int:
+    """Return the memory available without swapping, in bytes; 2 GiB where unknown."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2 * 1024**3
+
+
+def resolve_device(policy: DevicePolicy, asked: str) -> DeviceInfo:
+    """Turn ``auto`` or a device's name into a device that exists.
+
+    Raises
+    ------
+    RequestError
+        When there is no such device on this machine.
+    """
+    devices = policy.devices()
+    if asked == "auto":
+        return devices[0]
+    for device in devices:
+        if asked in (device.key, device.key.split(":", maxsplit=1)[0]):
+            return device
+    raise RequestError(
+        f"There is no device {asked!r} on this machine.",
+        "Choose one of: auto, " + ", ".join(device.key for device in devices) + ".",
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell an out-of-memory error from other failures, on any device.
+
+    torch's CPU allocator and the Apple one raise a plain ``RuntimeError`` that only
+    its text tells apart.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
+    )

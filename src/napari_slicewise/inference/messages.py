@@ -1,0 +1,168 @@
+"""What the desktop and its worker process say to each other. No torch here.
+
+Messages are small and go through pipes, pickled: both ends are this package, in
+processes of the same user. Arrays go through shared memory (``memory.py``).
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from dataclasses import dataclass
+from typing import IO, Any
+
+from napari_slicewise.errors import SlicewiseError
+from napari_slicewise.inference.memory import ArrayNote
+from napari_slicewise.inference.request import DeviceInfo, Request, RunReport
+from napari_slicewise.models.spec import ModelSpec
+
+__all__ = [
+    "BeginRun",
+    "Channel",
+    "Inspect",
+    "Inspected",
+    "ReadSlice",
+    "Ready",
+    "ResultTaken",
+    "RunEnded",
+    "SliceDone",
+    "SliceRead",
+    "SourceNote",
+    "Status",
+    "StopRun",
+]
+
+
+@dataclass(frozen=True)
+class SourceNote:
+    """What the worker must know of an image that only the desktop can read."""
+
+    leading_shape: tuple[int, ...]
+    slice_shape: tuple[int, int]
+    channels: int
+    rgb: bool
+    dtype: str
+
+
+@dataclass(frozen=True)
+class BeginRun:
+    """Desktop: begin this run; slices are passed in ``memory``."""
+
+    request: Request
+    source: SourceNote
+    memory: str | None
+    slot_bytes: int
+
+
+@dataclass(frozen=True)
+class StopRun:
+    """Desktop: end the run after the batch under way."""
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Desktop: say what this file of weights is."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class SliceRead:
+    """Desktop: the slice asked for lies in the memory, or could not be read."""
+
+    note: ArrayNote | None
+    error: SlicewiseError | None = None
+
+
+@dataclass(frozen=True)
+class ResultTaken:
+    """Desktop: the result's slot is free again."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Worker: torch is loaded, these are the devices."""
+
+    devices: tuple[DeviceInfo, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Worker: what is being done, in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ReadSlice:
+    """Worker: read this slice into this slot."""
+
+    index: tuple[int, ...]
+    slot: int
+
+
+@dataclass(frozen=True)
+class SliceDone:
+    """Worker: a finished slice lies in the memory."""
+
+    index: tuple[int, ...]
+    note: ArrayNote
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """Worker: the run is over, and how."""
+
+    report: RunReport
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """Worker: what the file is, or why it is no model."""
+
+    path: str
+    answer: ModelSpec | SlicewiseError
+
+
+class Channel:
+    """Two pipes: messages out from any thread, messages in from one.
+
+    Parameters
+    ----------
+    incoming, outgoing
+        Binary streams.
+    """
+
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._lock = threading.Lock()
+
+    def send(self, message: object) -> None:
+        """Send a message.
+
+        Raises
+        ------
+        OSError
+            When the other end is gone.
+        """
+        packed = pickle.dumps(message)
+        with self._lock:
+            self._outgoing.write(packed)
+            self._outgoing.flush()
+
+    def receive(self) -> Any:
+        """Wait for the next message.
+
+        Raises
+        ------
+        EOFError
+            When the other end is gone.
+        """
+        try:
+            return pickle.load(self._incoming)  # noqa: S301 - our own process, by our own pipe
+        except (OSError, ValueError, pickle.UnpicklingError) as error:
+            raise EOFError("The other process is gone.") from error

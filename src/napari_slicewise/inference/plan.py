@@ -1,0 +1,170 @@
+"""From what was asked to what will happen: every ``auto`` is resolved here, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari_slicewise.errors import ModelError
+from napari_slicewise.geometry import pad_to_multiple
+from napari_slicewise.inference.device import DevicePolicy, resolve_device
+from napari_slicewise.inference.request import DeviceInfo, Precision, Request
+from napari_slicewise.io.source import SliceSource
+from napari_slicewise.models.spec import ModelSpec
+
+__all__ = ["Plan", "channel_recipe", "resolve"]
+
+_LARGEST_TILE = 2048
+"""Pixels. Larger tiles gain nothing in speed and delay the answer to Stop."""
+
+_SHARE_OF_FREE_MEMORY = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run with nothing left open.
+
+    Parameters
+    ----------
+    tile
+        Rows and columns that the network reads at once, in pixels.
+    margin
+        Pixels at a tile's inner borders that are not kept.
+    batch
+        Tiles predicted at once.
+    recipe
+        How the image's channels feed the model: ``as is``, ``grey`` or ``repeat``.
+    """
+
+    request: Request
+    spec: ModelSpec
+    device: DeviceInfo
+    precision: Precision
+    threshold: float
+    recipe: str
+    tile: tuple[int, int]
+    margin: int
+    batch: int
+
+    def smaller(self) -> Plan | None:
+        """Return the next plan that needs less memory, or None when there is none.
+
+        A smaller batch first, then smaller tiles down to where the margin eats most of
+        them, then the processor.
+        """
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        least = pad_to_multiple((3 * self.margin, 3 * self.margin), self.spec.stride)
+        side = max(self.tile)
+        if side > max(least):
+            half, _ = pad_to_multiple((side // 2, 1), self.spec.stride)
+            half = max(half, max(least))
+            return replace(self, tile=(min(self.tile[0], half), min(self.tile[1], half)))
+        if self.device.key != "cpu":
+            return replace(self, device=DeviceInfo("cpu", "CPU"), precision="float32")
+        return None
+
+    def describe(self) -> str:
+        """Say in words what decides speed and memory."""
+        size = f"{self.tile[0]} x {self.tile[1]} px"
+        return f"{self.device.title}, {self.precision}, tiles of {size}, {self.batch} at once"
+
+    def details(self) -> dict[str, Any]:
+        """Return the plan as plain values, for reports and saved files."""
+        return {
+            "model": self.spec.name,
+            "device": self.device.title,
+            "precision": self.precision,
+            "output": self.request.output,
+            "threshold": self.threshold,
+            "split": self.request.split,
+            "link": self.request.link,
+            "smallest": self.request.smallest,
+            "intensity_range": self.request.intensity_range,
+            "channels": self.recipe,
+            "tile": list(self.tile),
+            "batch": self.batch,
+        }
+
+
+def channel_recipe(spec: ModelSpec, channels: int, *, rgb: bool) -> str:
+    """Say how an image's channels feed a model.
+
+    Returns
+    -------
+    str
+        ``as is``; ``grey``: the luminance of a colour image; ``repeat``: one channel
+        fed to each input.
+
+    Raises
+    ------
+    ModelError
+        When they do not fit, with what to choose.
+    """
+    if channels == spec.in_channels:
+        return "as is"
+    if rgb and spec.in_channels == 1:
+        return "grey"
+    if channels == 1 and spec.in_channels == 3:
+        return "repeat"
+    plural = "s" if spec.in_channels != 1 else ""
+    raise ModelError(
+        f"The model {spec.name!r} takes {spec.in_channels} channel{plural}, "
+        f"the image gives {channels}.",
+        "Choose one channel of the image." if channels > 1 else "Choose another model.",
+    )
+
+
+def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: DevicePolicy) -> Plan:
+    """Make the plan for a request on this machine.
+
+    Raises
+    ------
+    RequestError, ModelError
+        When the request cannot be met.
+    """
+    device = resolve_device(policy, request.device)
+    recipe = channel_recipe(spec, source.channels, rgb=source.rgb)
+    padded = pad_to_multiple(source.slice_shape, spec.stride)
+    budget = int(policy.free_bytes(device.key) * _SHARE_OF_FREE_MEMORY)
+    pixels = max(1, budget // _bytes_per_pixel(spec))
+    tile = _tile_shape(request, spec, padded, pixels)
+    return Plan(
+        request=request,
+        spec=spec,
+        device=device,
+        precision=policy.precision(device.key, request.precision),
+        threshold=spec.threshold if request.threshold is None else request.threshold,
+        recipe=recipe,
+        tile=tile,
+        margin=pad_to_multiple((spec.margin, 1), spec.stride)[0],
+        batch=request.batch or _batch(tile, pixels, device),
+    )
+
+
+def _bytes_per_pixel(spec: ModelSpec) -> int:
+    """Estimate the peak of the activations: eight float32 maps at full resolution.
+
+    In the last decoder three times the first filters are alive (upsampled, skip and
+    their concatenation twice), and the convolution's own workspace beside them.
+    """
+    return 8 * 4 * spec.first_filters
+
+
+def _tile_shape(
+    request: Request, spec: ModelSpec, padded: tuple[int, int], pixels: int
+) -> tuple[int, int]:
+    if request.tile is not None:
+        side, _ = pad_to_multiple((request.tile, 1), spec.stride)
+        side = max(side, pad_to_multiple((2 * spec.margin + 1, 1), spec.stride)[0])
+        return min(side, padded[0]), min(side, padded[1])
+    side = min(_LARGEST_TILE, int(pixels**0.5) // spec.stride * spec.stride)
+    side = max(side, pad_to_multiple((3 * spec.margin, 1), spec.stride)[0])
+    return min(side, padded[0]), min(side, padded[1])
+
+
+def _batch(tile: tuple[int, int], pixels: int, device: DeviceInfo) -> int:
+    """Fill a GPU; on a processor, only join small slices until there is work for each core."""
+    area = tile[0] * tile[1]
+    wanted = 256 * 256 if device.key == "cpu" else 16 * 1024 * 1024
+    return max(1, min(wanted // area, pixels // area, 32))

@@ -1,0 +1,150 @@
+"""Slices through the network: cut into tiles, batched, put together again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_slicewise.errors import RequestError, SlicewiseError
+from napari_slicewise.geometry import Tile, tile_grid
+from napari_slicewise.inference.device import DevicePolicy, is_out_of_memory
+from napari_slicewise.inference.loading import LoadedModel
+from napari_slicewise.inference.plan import Plan
+from napari_slicewise.inference.stream import CancelToken
+
+__all__ = ["Predicted", "Predictor", "Prepared"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A slice ready for the network: ``(channel, y, x)``, padded."""
+
+    index: tuple[int, ...]
+    image: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """A slice's activations, ``(head, y, x)``, still padded; seconds in the network."""
+
+    index: tuple[int, ...]
+    activations: NDArray[np.float32]
+    seconds: float
+
+
+class Predictor:
+    """Predicts groups of slices, and makes the plan smaller when memory runs out.
+
+    Parameters
+    ----------
+    plan
+        Where to begin.
+    model
+        The network.
+    policy
+        Asked before each batch.
+    token
+        Looked at between batches.
+    on_fallback
+        Told in words when the plan had to become smaller.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        model: LoadedModel,
+        policy: DevicePolicy,
+        token: CancelToken,
+        on_fallback: Callable[[str], None],
+    ) -> None:
+        self.plan = plan
+        self._model = model
+        self._policy = policy
+        self._token = token
+        self._on_fallback = on_fallback
+
+    def predict_all(self, prepared: Iterator[Prepared]) -> Iterator[Predicted]:
+        """Predict slices as they come, several at once where they are small.
+
+        The first slice, the one on show, goes alone: nobody waits for its neighbours.
+        Slices read before a read fails are predicted before the error is raised.
+        """
+        group: list[Prepared] = []
+        wanted = 1
+        failure: SlicewiseError | None = None
+        while not self._token.cancelled:
+            try:
+                item = next(prepared, None)
+            except SlicewiseError as error:
+                item, failure = None, error
+            if item is not None:
+                group.append(item)
+            if group and (item is None or len(group) >= wanted):
+                yield from self._predict_group(group)
+                wanted = max(1, self.plan.batch // len(self._tiles(group[0])))
+                group = []
+            if item is None:
+                break
+        if failure is not None:
+            raise failure
+
+    def _tiles(self, item: Prepared) -> tuple[Tile, ...]:
+        height, width = item.image.shape[1:]
+        return tile_grid((height, width), self.plan.tile, self.plan.margin, self.plan.spec.stride)
+
+    def _predict_group(self, group: list[Prepared]) -> Iterator[Predicted]:
+        while True:
+            began = time.perf_counter()
+            try:
+                results = self._activations(group)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                results = None
+            # Outside the handler, where no traceback holds on to the failed batch's tensors.
+            if results is None:
+                self._shrink()
+                continue
+            seconds = (time.perf_counter() - began) / len(group)
+            for item, activations in zip(group, results, strict=False):  # fewer when cancelled
+                yield Predicted(item.index, activations, seconds)
+            return
+
+    def _activations(self, group: list[Prepared]) -> list[NDArray[np.float32]]:
+        """Predict all tiles of a group; slices that a cancel left unfinished are not returned."""
+        plan = self.plan
+        backend = self._model.backend(plan.device.key, plan.precision)
+        tiles = self._tiles(group[0])
+        jobs = [(number, tile) for number in range(len(group)) for tile in tiles]
+        results: list[Any] = [None] * len(group)
+        for start in range(0, len(jobs), plan.batch):
+            if self._token.cancelled:
+                return results[: start // len(tiles)]
+            batch = jobs[start : start + plan.batch]
+            stacked = np.stack([group[n].image[:, *tile.read.slices] for n, tile in batch])
+            self._policy.before_batch(plan.device.key, stacked[:, 0].size)
+            predicted = backend.predict(stacked)
+            for (number, tile), activations in zip(batch, predicted, strict=True):
+                if results[number] is None:
+                    shape = (activations.shape[0], *group[number].image.shape[1:])
+                    results[number] = np.empty(shape, np.float32)
+                results[number][:, *tile.keep.slices] = activations[:, *tile.inner]
+        return results
+
+    def _shrink(self) -> None:
+        smaller = self.plan.smaller()
+        if smaller is None:
+            raise RequestError(
+                "There is not enough memory, even for the smallest tiles on the processor.",
+                "Close other programs, or choose a smaller model.",
+            )
+        self.plan = smaller
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._on_fallback(f"Not enough memory: going on with {smaller.describe()}.")

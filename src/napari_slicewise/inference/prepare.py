@@ -1,0 +1,94 @@
+"""What happens to a slice before the network sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicewise.geometry import pad_to_multiple
+from napari_slicewise.inference.normalize import IntensityRange, measure_range, normalize
+from napari_slicewise.inference.plan import Plan
+from napari_slicewise.io.source import SliceSource
+
+__all__ = ["SlicePreparer", "feed_channels"]
+
+_SAMPLED_SLICES = 8
+_SAMPLED_PIXELS = 512 * 512
+_LUMINANCE = (0.2125, 0.7154, 0.0721)  # of linear RGB, ITU-R BT.709; as in scikit-image
+
+
+def feed_channels(
+    array: NDArray[Any],  # (c, y, x)
+    recipe: str,
+    in_channels: int,
+) -> NDArray[Any]:  # (in_channels, y, x)
+    """Make a model's input channels from an image's, in the image's own dtype.
+
+    Parameters
+    ----------
+    array
+        ``(channel, y, x)``.
+    recipe
+        As :func:`~napari_slicewise.inference.plan.channel_recipe` gives it.
+    in_channels
+        Channels that the model takes.
+    """
+    if recipe == "grey":
+        grey = np.tensordot(np.array(_LUMINANCE), array[:3].astype(np.float64), axes=1)
+        return (np.rint(grey) if array.dtype.kind in "ui" else grey).astype(array.dtype)[None]
+    if recipe == "repeat":
+        return np.broadcast_to(array, (in_channels, *array.shape[1:]))
+    return array
+
+
+class SlicePreparer:
+    """Reads slices, normalises them and pads them to what the network needs.
+
+    Parameters
+    ----------
+    plan
+        Of the run.
+    source
+        The image.
+    """
+
+    def __init__(self, plan: Plan, source: SliceSource) -> None:
+        self._plan = plan
+        self._source = source
+        self._stack_range: IntensityRange | None = None
+        if plan.request.intensity_range == "stack" and source.leading_shape:
+            self._stack_range = measure_range(self._samples(), plan.spec)
+
+    def prepare(self, index: tuple[int, ...]) -> NDArray[np.float32]:
+        """Read one slice as ``(channel, y, x)`` with sides that are multiples of the stride.
+
+        The image is mirrored at its lower and right border only, so that the pooling
+        grid begins at its first pixel.
+        """
+        array = self._read(index)
+        range_ = self._stack_range or measure_range([array], self._plan.spec)
+        normal = normalize(array, range_)
+        height, width = normal.shape[1:]
+        full_height, full_width = pad_to_multiple((height, width), self._plan.spec.stride)
+        border = ((0, 0), (0, full_height - height), (0, full_width - width))
+        return np.pad(normal, border, mode="reflect")
+
+    def _read(self, index: tuple[int, ...]) -> NDArray[Any]:
+        array = self._source.read_slice(index)
+        return feed_channels(array, self._plan.recipe, self._plan.spec.in_channels)
+
+    def _samples(self) -> Iterator[NDArray[Any]]:
+        """Read a few slices spread over the whole stack, thinned to a bounded size.
+
+        Which slices were asked for makes no difference: one slice alone is predicted
+        as it is within the stack.
+        """
+        shape = self._source.leading_shape
+        total = int(np.prod(shape))
+        for position in np.unique(np.linspace(0, total - 1, _SAMPLED_SLICES).round().astype(int)):
+            array = self._read(tuple(int(i) for i in np.unravel_index(position, shape)))
+            step = max(1, int((array[0].size / _SAMPLED_PIXELS) ** 0.5))
+            yield array[:, ::step, ::step]

@@ -1,0 +1,149 @@
+"""What the user asks for, and what comes back. No torch here: the desktop imports this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from napari_slicewise.errors import RequestError
+
+__all__ = [
+    "DeviceInfo",
+    "Output",
+    "Progress",
+    "Request",
+    "RunReport",
+    "SliceResult",
+    "visiting_order",
+]
+
+Output = Literal["labels", "classes", "probability"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Outcome = Literal["completed", "cancelled", "failed"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run, as asked for; ``auto`` is allowed and is resolved where the devices are known.
+
+    Parameters
+    ----------
+    model
+        Name of a bundled model, or the path of a file with weights.
+    indices
+        The slices to predict, in the order in which they are wanted.
+    output
+        ``labels``: objects; ``classes``: 0/1 or the class; ``probability``: of the foreground.
+    threshold
+        Foreground probability, 0..1; None takes the model's own.
+    split
+        Whether touching objects are split.
+    link
+        Whether objects keep their number through the last leading axis.
+    smallest
+        Objects of fewer pixels in a slice are left out.
+    device
+        ``auto``, or a name such as ``cpu``, ``cuda:0``, ``mps``.
+    precision
+        Number format of the network's arithmetic.
+    intensity_range
+        Whether the normalisation looks at the whole stack or at each slice by itself.
+    tile
+        Side of a tile in pixels; None chooses by the free memory.
+    batch
+        Tiles predicted at once; None chooses by the free memory.
+    """
+
+    model: str
+    indices: tuple[tuple[int, ...], ...]
+    output: Output = "labels"
+    threshold: float | None = None
+    split: bool = True
+    link: bool = True
+    smallest: int = 16
+    device: str = "auto"
+    precision: Precision = "auto"
+    intensity_range: Literal["stack", "slice"] = "stack"
+    tile: int | None = None
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.indices:
+            raise RequestError("No slice is chosen.", "Choose at least one slice.")
+        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
+            raise RequestError(f"The threshold must lie in 0..1, got {self.threshold}.")
+        if self.tile is not None and self.tile < 32:
+            raise RequestError(f"A tile's side must be 32 pixels or more, got {self.tile}.")
+        if self.batch is not None and self.batch < 1:
+            raise RequestError(f"A batch holds one tile or more, got {self.batch}.")
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device that exists on this machine, by the name people know it under."""
+
+    key: str  # "cpu", "cuda:0", "mps"
+    title: str  # "CPU (2 threads)", "NVIDIA GeForce RTX 4090"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; rate in slices a second, time left in seconds."""
+
+    done: int
+    total: int
+    rate: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, eq=False)
+class SliceResult:
+    """The machine's answer for one slice.
+
+    Parameters
+    ----------
+    index
+        Position on the leading axes.
+    values
+        ``(y, x)``: uint32 object numbers, uint8 classes or float32 probability.
+    seconds
+        Time this slice took in the network and in the shaping after it.
+    """
+
+    index: tuple[int, ...]
+    values: NDArray[Any]  # (y, x)
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended, and everything needed to run it again. Plain values only."""
+
+    outcome: Outcome
+    slices: int
+    seconds: float
+    message: str = ""
+    hint: str = ""
+    fallbacks: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def visiting_order(
+    indices: tuple[tuple[int, ...], ...], first: tuple[int, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """Sort slice indices so that the one on show comes first, then its neighbours outwards.
+
+    Nearness is judged on the first leading axis first: of a movie of stacks, the
+    time point on show is finished before the next one begins.
+    """
+    return tuple(
+        sorted(
+            indices,
+            key=lambda index: (
+                *(abs(here - there) for here, there in zip(index, first, strict=True)),
+                index,
+            ),
+        )
+    )

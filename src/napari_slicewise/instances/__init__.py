@@ -1,0 +1,1 @@
+"""From probabilities to objects: numpy, scipy and scikit-image; never torch."""

@@ -1,0 +1,1 @@
+"""Reading and writing images: numpy, tifffile, zarr and dask; never torch."""

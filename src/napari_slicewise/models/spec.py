@@ -1,0 +1,111 @@
+"""What a model is: everything that inference must know beside the weights. No torch here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from napari_slicewise.errors import ModelError
+
+__all__ = ["ModelSpec", "NormalizationKind", "OutputKind"]
+
+OutputKind = Literal["foreground", "foreground_distance", "foreground_boundary", "classes"]
+NormalizationKind = Literal["percentile", "divide_by_255"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Frozen description of a network and of what its numbers mean.
+
+    Parameters
+    ----------
+    name
+        Short name, unique among the bundled models; of a file, its stem.
+    title
+        One line for the model picker.
+    architecture
+        Name of the network, a key of ``checkpoint.ARCHITECTURES``.
+    in_channels, out_channels, first_filters
+        Read from the shapes of the weights.
+    output
+        ``foreground``: one logit (sigmoid). ``foreground_distance``: that, and a channel
+        with the distance to the object's edge, 0 at the edge and 1 at its centre.
+        ``foreground_boundary``: that, and the logit of being between two objects.
+        ``classes``: one logit a class (softmax), class 0 the background.
+    class_names
+        Names of the classes, background included; empty where there are none.
+    stride
+        Sides of the input must be multiples of this, in pixels.
+    margin
+        Half of the receptive field, in pixels: output this far from a tile's
+        border is what the whole image would give.
+    normalization
+        ``percentile``: ``(image - p_low) / (p_high - p_low)``. ``divide_by_255``:
+        8-bit values to 0..1, other types first scaled to that range.
+    percentiles
+        ``(low, high)`` in percent, for ``percentile``.
+    threshold
+        Foreground probability above which a pixel belongs to an object.
+    pixel_um
+        Pixel size of the training images in um; None where unknown.
+    licence, source, description
+        Where the weights come from and what one may do with them.
+    scores
+        Measured scores, for the card: ``{"what": value}``.
+    """
+
+    name: str
+    title: str = ""
+    architecture: str = "unet"
+    in_channels: int = 1
+    out_channels: int = 1
+    first_filters: int = 64
+    output: OutputKind = "foreground"
+    class_names: tuple[str, ...] = ()
+    stride: int = 16
+    margin: int = 112
+    normalization: NormalizationKind = "percentile"
+    percentiles: tuple[float, float] = (1.0, 99.8)
+    threshold: float = 0.5
+    pixel_um: float | None = None
+    licence: str = ""
+    source: str = ""
+    description: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number in ("in_channels", "out_channels", "first_filters", "stride"):
+            if getattr(self, number) < 1:
+                raise ModelError(f"A model's {number} must be 1 or more: {getattr(self, number)}.")
+        needed = {"foreground_distance": 2, "foreground_boundary": 2}.get(self.output)
+        if needed is not None and self.out_channels != needed:
+            raise ModelError(
+                f"Output kind {self.output!r} has {needed} channels, the model {self.out_channels}."
+            )
+        if self.output == "classes" and self.out_channels < 2:
+            raise ModelError("A model for classes needs two output channels or more.")
+
+    def to_json(self) -> str:
+        """Write the specification as JSON, for the header of a safetensors file."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Read what :meth:`to_json` wrote; unknown keys, from newer versions, are passed over.
+
+        Raises
+        ------
+        ModelError
+            When the text is no specification.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            known = {f.name for f in fields(cls)}
+            kept = {key: value for key, value in values.items() if key in known}
+            for key in ("class_names", "percentiles"):
+                if key in kept:
+                    kept[key] = tuple(kept[key])
+            return cls(**kept)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"The model's description cannot be read: {error}") from error

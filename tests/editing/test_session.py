@@ -1,0 +1,53 @@
+"""The machine writes around what a human painted, and takes none of the human's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import zarr
+from napari_slicewise.editing.session import EditSession, merge_around_edits
+from napari_slicewise.io.source import ArraySource
+
+
+def test_a_changed_pixel_stays_and_an_unchanged_one_is_renewed():
+    baseline = np.array([[1, 1, 2, 0]], np.uint32)
+    current = np.array([[1, 0, 7, 0]], np.uint32)  # one erased, one painted over
+    machine = np.array([[3, 3, 3, 3]], np.int64)
+    merged = merge_around_edits(current, baseline, machine)
+    assert merged.dtype == np.uint32
+    assert merged.tolist() == [[3, 0, 7, 3]]
+
+
+def test_a_stroke_painted_before_the_result_came_survives_it():
+    labels = np.zeros((2, 4, 4), np.uint32)
+    session = EditSession(ArraySource(labels))
+    labels[1, 0, :2] = 9
+    session.merge((1,), np.full((4, 4), 1, np.uint32))
+    assert labels[1, 0].tolist() == [9, 9, 1, 1]
+    assert not labels[0].any()
+
+
+def test_a_machine_object_with_a_painted_number_gets_a_new_one_in_all_slices():
+    labels = np.zeros((3, 1, 4), np.uint32)
+    session = EditSession(ArraySource(labels))
+    labels[0, 0, 0] = 1
+    session.merge((0,), np.array([[0, 1, 2, 0]], np.uint32))
+    session.merge((1,), np.array([[0, 1, 2, 0]], np.uint32))
+    assert labels[0, 0].tolist() == [1, 3, 2, 0]
+    assert labels[1, 0].tolist() == [0, 3, 2, 0]
+    assert session.next_free == 4
+
+
+def test_classes_keep_their_numbers():
+    labels = np.zeros((1, 3), np.uint8)
+    labels[0, 0] = 1
+    session = EditSession(ArraySource(labels), renumber=False)
+    session.merge((), np.array([[1, 1, 0]], np.uint8))
+    assert labels.tolist() == [[1, 1, 0]]
+
+
+def test_zarr_and_rolled_planes_are_written_in_place():
+    store = zarr.create_array({}, shape=(3, 4, 5), dtype="uint32", chunks=(1, 4, 5), fill_value=0)
+    session = EditSession(ArraySource(store, plane=(2, 0)))  # rows = last axis, columns = first
+    machine = np.arange(15, dtype=np.uint32).reshape(5, 3)
+    session.merge((2,), machine)
+    np.testing.assert_array_equal(store[:, 2, :], machine.T)
