@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from napari_slicewise.errors import ImageError, ModelError, RequestError
+from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import LocalDevices, is_out_of_memory
 from napari_slicewise.inference.loading import load_model_file
 from napari_slicewise.inference.normalize import measure_range, normalize
@@ -217,3 +218,46 @@ def test_folded_reduced_precision_stays_close_to_the_network(random_model):
     exact, _ = run(random_model, image)
     reduced, _ = run(random_model, image, precision="bfloat16")
     assert np.abs(exact - reduced).mean() < 0.01
+
+
+def test_another_threshold_does_not_run_the_network_again(random_model):
+    class Counting(LocalDevices):
+        batches = 0
+
+        def before_batch(self, device, pixels):  # noqa: ARG002 - the policy's signature
+            self.batches += 1
+
+    cache, policy = ActivationCache(10**8), Counting()
+    image = stack(6, 40, 40)
+
+    def again(indices=None, **options):
+        source = ArraySource(image)
+        request = Request(
+            str(random_model.path), indices or tuple(source.indices()), output="classes", **options
+        )
+        runner = Runner(request, source, random_model, policy, CancelToken(), cache=cache)
+        return {result.index: result.values for result in runner.results()}, runner.report()
+
+    again(indices=((3,),))
+    assert policy.batches == 1
+    first, report = again()
+    assert report.details["slices_remembered"] == 1
+    batches = policy.batches
+    lower, report = again(threshold=0.3)
+    assert policy.batches == batches
+    assert report.details["slices_remembered"] == 6
+    assert sum(v.sum() for v in lower.values()) > sum(v.sum() for v in first.values())
+    image[2] = image[2, ::-1]  # edited in place: this slice is predicted anew
+    _, report = again()
+    assert report.details["slices_remembered"] == 5
+
+
+def test_the_cache_forgets_the_oldest_when_it_is_full():
+    cache = ActivationCache(3 * 400)
+    for name in "abcd":
+        cache.put(name.encode(), np.zeros((1, 10, 10), np.float32))
+        cache.get(b"a")
+    assert cache.get(b"b") is None
+    assert cache.get(b"a") is not None
+    cache.put(b"too large", np.zeros((1, 100, 100), np.float32))
+    assert cache.get(b"d") is not None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.errors import RequestError, SlicewiseError
 from napari_slicewise.geometry import Tile, tile_grid
+from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy, is_out_of_memory
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.plan import Plan
@@ -53,6 +54,8 @@ class Predictor:
         Looked at between batches.
     on_fallback
         Told in words when the plan had to become smaller.
+    cache
+        Where predictions are looked up and kept; None keeps none.
     """
 
     def __init__(
@@ -62,12 +65,15 @@ class Predictor:
         policy: DevicePolicy,
         token: CancelToken,
         on_fallback: Callable[[str], None],
+        cache: ActivationCache | None = None,
     ) -> None:
         self.plan = plan
         self._model = model
         self._policy = policy
         self._token = token
         self._on_fallback = on_fallback
+        self._cache = cache
+        self.remembered = 0
 
     def predict_all(self, prepared: Iterator[Prepared]) -> Iterator[Predicted]:
         """Predict slices as they come, several at once where they are small.
@@ -83,16 +89,31 @@ class Predictor:
                 item = next(prepared, None)
             except SlicewiseError as error:
                 item, failure = None, error
-            if item is not None:
+            known = self._recall(item) if item is not None else None
+            if item is not None and known is None:
                 group.append(item)
-            if group and (item is None or len(group) >= wanted):
+            if group and (item is None or known is not None or len(group) >= wanted):
                 yield from self._predict_group(group)
                 wanted = max(1, self.plan.batch // len(self._tiles(group[0])))
                 group = []
             if item is None:
                 break
+            if known is not None:
+                yield Predicted(item.index, known, 0.0)
         if failure is not None:
             raise failure
+
+    def _key(self, item: Prepared) -> bytes:
+        return ActivationCache.key(item.image, self._model.sha256, self.plan.precision)
+
+    def _recall(self, item: Prepared) -> NDArray[np.float32] | None:
+        known = self._cache.get(self._key(item)) if self._cache is not None else None
+        self.remembered += known is not None
+        return known
+
+    def _remember(self, item: Prepared, activations: NDArray[np.float32]) -> None:
+        if self._cache is not None:
+            self._cache.put(self._key(item), activations)
 
     def _tiles(self, item: Prepared) -> tuple[Tile, ...]:
         height, width = item.image.shape[1:]
@@ -113,6 +134,7 @@ class Predictor:
                 continue
             seconds = (time.perf_counter() - began) / len(group)
             for item, activations in zip(group, results, strict=False):  # fewer when cancelled
+                self._remember(item, activations)
                 yield Predicted(item.index, activations, seconds)
             return
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 import torch
 
 from napari_slicewise.errors import SlicewiseError
+from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.plan import resolve
@@ -44,6 +45,8 @@ class Runner:
         To stop the run: between two batches it ends, and keeps what is done.
     on_status
         Told in words what is being done.
+    cache
+        Predictions of earlier runs.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Runner:
         policy: DevicePolicy,
         token: CancelToken,
         on_status: Callable[[str], None] = lambda _text: None,
+        cache: ActivationCache | None = None,
     ) -> None:
         self._request = request
         self._source = source
@@ -69,7 +73,7 @@ class Runner:
         self._done = 0
         self._began = time.perf_counter()
         plan = resolve(request, model.spec, source, policy)
-        self._predictor = Predictor(plan, model, policy, token, self._note_fallback)
+        self._predictor = Predictor(plan, model, policy, token, self._note_fallback, cache)
 
     def results(self) -> Generator[SliceResult]:
         """Yield finished slices.
@@ -122,6 +126,7 @@ class Runner:
             fallbacks=tuple(self._fallbacks),
             details={
                 **self._predictor.plan.details(),
+                "slices_remembered": self._predictor.remembered,
                 "model_sha256": self._model.sha256,
                 "version": version("napari-slicewise"),
                 # torch's own str subclass would drag torch along into the desktop's process.

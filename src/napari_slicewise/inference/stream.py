@@ -78,7 +78,7 @@ def in_background(items: Iterator[T], ahead: int, name: str) -> Generator[T]:
     thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
     try:
-        while (item := queue.get()) is not None:
+        while (item := _wait(queue)) is not None:
             if isinstance(item, _Failure):
                 raise item.error
             yield item
@@ -90,3 +90,12 @@ def in_background(items: Iterator[T], ahead: int, name: str) -> Generator[T]:
             except Empty:
                 break
         thread.join()
+
+
+def _wait(queue: Queue[T]) -> T:
+    """Take the next item; on Windows an endless wait would not hear Ctrl+C."""
+    while True:
+        try:
+            return queue.get(timeout=0.5)
+        except Empty:
+            continue

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicewise.errors import ImageError, SlicewiseError
+from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy, LocalDevices
 from napari_slicewise.inference.loading import ModelCache, load_model_file
 from napari_slicewise.inference.memory import SharedSlots
@@ -43,6 +44,7 @@ from napari_slicewise.models.zoo import resolve_model
 
 __all__ = ["Worker", "main"]
 
+_LARGEST_CACHE_BYTES = 2 * 1024**3
 INPUT_SLOT = 0
 OUTPUT_SLOTS = (1, 2)
 
@@ -102,6 +104,8 @@ class Worker:
         self._channel = channel
         self._policy = policy
         self._models = ModelCache()
+        spare = policy.free_bytes("cpu") // 8
+        self._cache = ActivationCache(min(spare, _LARGEST_CACHE_BYTES))
         self._jobs: Queue[BeginRun | Inspect] = Queue()
         self._answers: Queue[SliceRead] = Queue()
         self._free_slots: Queue[int] = Queue()
@@ -146,7 +150,15 @@ class Worker:
             source = _DesktopSource(job.source, self._channel, slots, self._answers)
             self._status(f"Loading the model {job.request.model}")
             model = self._models.get(job.request.model)
-            runner = Runner(job.request, source, model, self._policy, self._token, self._status)
+            runner = Runner(
+                job.request,
+                source,
+                model,
+                self._policy,
+                self._token,
+                self._status,
+                self._cache,
+            )
             for result in runner.results():
                 note = slots.put(self._free_slots.get(), result.values)
                 self._channel.send(SliceDone(result.index, note, result.seconds))

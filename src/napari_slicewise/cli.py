@@ -1,0 +1,177 @@
+"""The command ``slicewise``: the panel's engine without a window."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from napari_slicewise import __version__
+from napari_slicewise.errors import RequestError, SlicewiseError
+from napari_slicewise.io.info import describe, describe_json
+from napari_slicewise.models.spec import ModelSpec
+from napari_slicewise.models.zoo import bundled_models, read_spec, resolve_model
+
+__all__ = ["main"]
+
+_MODEL_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        As typed, without the program's name; None takes them from the system.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 when something failed, 130 when interrupted. Usage
+        errors exit with 2.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    parsed = _parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except SlicewiseError as error:
+        print(f"slicewise: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("slicewise: interrupted; no output was left half-written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
+        sys.stderr.close()
+        return 1
+    return status
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End like Ctrl+C, so that what was half-written is removed."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slicewise", description="Segment images and stacks slice by slice with a U-Net."
+    )
+    parser.add_argument("--version", action="version", version=f"slicewise {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_segment(commands.add_parser("segment", help="segment images, write labels"))
+    models = commands.add_parser("models", help="list the bundled models")
+    models.add_argument("--json", action="store_true", help="for programs")
+    models.set_defaults(run=_models)
+    info = commands.add_parser("info", help="say what an image or a model file holds")
+    info.add_argument("file", type=Path)
+    info.add_argument("--json", action="store_true", help="for programs")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="IN", help="image files, or folders of TIFF files")
+    add(
+        "-o",
+        "--out",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help="a .tif file; with several inputs a folder, where each result has its input's name",
+    )
+    add("--model", default="nuclei", help="a bundled model's name, or a file of weights")
+    add("--device", default="auto", help="auto, cpu, cuda:0, mps (default: auto)")
+    add(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="number format of the network (default: auto)",
+    )
+    add("--channel", type=int, metavar="N", help="the channel to read, counted from 0")
+    add("--series", type=int, default=0, metavar="N", help="image of the file, counted from 0")
+    add(
+        "--slices",
+        type=_slice_range,
+        metavar="A:B",
+        help="slices A to B, B excluded, along the last stack axis; the others stay blank",
+    )
+    add("--threshold", type=float, metavar="T", help="foreground probability, 0 to 1")
+    add(
+        "--output",
+        default="labels",
+        choices=("labels", "classes", "probability"),
+        help="what to write (default: labels)",
+    )
+    add("--smallest", type=int, default=16, metavar="PX", help="smallest object (default: 16)")
+    add("--no-split", action="store_true", help="leave touching objects together")
+    add("--no-link", action="store_true", help="do not link objects from slice to slice")
+    add(
+        "--intensity-range",
+        default="stack",
+        choices=("stack", "slice"),
+        help="normalise over the whole stack or each slice by itself (default: stack)",
+    )
+    add("--quiet", action="store_true", help="print nothing but errors")
+    parser.set_defaults(run=_segment)
+
+
+def _slice_range(text: str) -> tuple[int | None, int | None]:
+    try:
+        low, high = (int(part) if part else None for part in text.split(":"))
+    except ValueError:
+        message = f"{text!r} is no range such as 10:20, 10: or :20"
+        raise argparse.ArgumentTypeError(message) from None
+    return low, high
+
+
+def _segment(options: argparse.Namespace) -> int:
+    # Torch is loaded for this command alone: the others answer at once.
+    from napari_slicewise.cli_segment import run_segment
+
+    return run_segment(options)
+
+
+def _models(options: argparse.Namespace) -> int:
+    specs = bundled_models()
+    if options.json:
+        print(json.dumps([json.loads(spec.to_json()) for spec in specs], indent=2))
+    else:
+        print("\n\n".join(_describe_model(spec) for spec in specs))
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    path: Path = options.file
+    if path.suffix.lower() in _MODEL_SUFFIXES:
+        spec = read_spec(resolve_model(str(path)))
+        if spec is None:
+            raise RequestError(
+                f"{path} does not say what model it is.",
+                "A state_dict of the tutorial's U-Net can be used with --model all the same.",
+            )
+        print(spec.to_json() if options.json else _describe_model(spec))
+    elif options.json:
+        print(json.dumps(describe_json(path), indent=2))
+    else:
+        print(describe(path))
+    return 0
+
+
+def _describe_model(spec: ModelSpec) -> str:
+    plural = "s" if spec.in_channels != 1 else ""
+    lines = [
+        f"{spec.name}: {spec.title}" if spec.title else spec.name,
+        f"  {spec.description}" if spec.description else "",
+        f"  network   {spec.architecture}, {spec.first_filters} first filters, "
+        f"{spec.in_channels} channel{plural} in, output {spec.output}",
+        f"  pixel     {spec.pixel_um} um" if spec.pixel_um else "  pixel     not known",
+        f"  licence   {spec.licence}" if spec.licence else "",
+        *(f"  {value:.3f}     {what}" for what, value in spec.scores.items()),
+    ]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,167 @@
+"""``slicewise segment``: files in, label files out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from napari_slicewise.api import SegmentRun, load_model, read_image
+from napari_slicewise.errors import OutputError, RequestError, SlicewiseError
+from napari_slicewise.inference.loading import LoadedModel
+from napari_slicewise.inference.request import Request
+from napari_slicewise.io.source import SliceIndex
+from napari_slicewise.io.tiff_reader import SUFFIXES, OpenedImage
+from napari_slicewise.io.tiff_writer import LabelsWriter
+
+__all__ = ["run_segment"]
+
+_DTYPES = {"labels": "uint32", "classes": "uint8", "probability": "float32"}
+
+
+def run_segment(options: argparse.Namespace) -> int:
+    """Segment each input; a bad one is reported and the others go on.
+
+    Returns
+    -------
+    int
+        0 when all went well, else 1.
+
+    Raises
+    ------
+    SlicewiseError
+        When nothing can be done at all: no model, no input, an impossible output.
+    """
+    jobs = _jobs(options.inputs, options.out)
+    model = load_model(options.model)
+    failed = 0
+    for source_path, out_path in jobs:
+        try:
+            _segment_file(source_path, out_path, model, options)
+        except SlicewiseError as error:
+            failed += 1
+            print(f"slicewise: {source_path}: {error}", file=sys.stderr)
+    if len(jobs) > 1 and not options.quiet:
+        print(f"{len(jobs) - failed} of {len(jobs)} images segmented into {options.out}")
+    return 1 if failed else 0
+
+
+def _jobs(inputs: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Pair each input with its output, and refuse outputs that would collide."""
+    inputs = list(inputs)
+    files = [file for path in inputs for file in _expand(path)]
+    into_folder = len(files) > 1 or inputs[0].is_dir() or out.is_dir()
+    if not into_folder:
+        return [(files[0], out)]
+    if out.exists() and not out.is_dir():
+        raise OutputError(
+            f"{out} is a file, and {len(files)} results need a folder.", "Name a folder with -o."
+        )
+    jobs = [(file, out / _result_name(file)) for file in files]
+    names = [target.name for _, target in jobs]
+    for name in names:
+        if names.count(name) > 1:
+            raise OutputError(
+                f"Two inputs would both be written to {out / name}.",
+                "Segment them into different folders.",
+            )
+    out.mkdir(parents=True, exist_ok=True)
+    return jobs
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES))
+    if not files:
+        raise RequestError(f"There is no TIFF file in the folder {path}.")
+    return files
+
+
+def _result_name(path: Path) -> str:
+    return path.name if path.name.lower().endswith((".tif", ".tiff")) else f"{path.stem}.ome.tif"
+
+
+def _segment_file(path: Path, out: Path, model: LoadedModel, options: argparse.Namespace) -> None:
+    began = time.monotonic()
+    with read_image(path, options.series) as opened:
+        channel = options.channel
+        source = opened.source(channel)
+        request = Request(
+            model=model.spec.name,
+            indices=_chosen(tuple(source.indices()), source.leading_shape, options.slices),
+            output=options.output,
+            threshold=options.threshold,
+            split=not options.no_split,
+            link=not options.no_link,
+            smallest=options.smallest,
+            device=options.device,
+            precision=options.precision,
+            intensity_range=options.intensity_range,
+        )
+        shape = (*source.leading_shape, *source.slice_shape)
+        with (
+            LabelsWriter(
+                out, shape, _DTYPES[request.output], _axes(opened), inputs=(path,)
+            ) as file,
+            _progress(len(request.indices), path.name, quiet=options.quiet) as advance,
+        ):
+            run = SegmentRun(request, source, model)
+            for result in run:
+                file.write(result.index, result.values)
+                advance()
+            file.note_run(_provenance(run, path))
+    if not options.quiet:
+        seconds = time.monotonic() - began
+        count = len(request.indices)
+        plural = "s" if count != 1 else ""
+        device = run.report.details["device"] if run.report else ""
+        print(f"{out}: {count} slice{plural} in {seconds:.1f} s on {device}")
+
+
+def _axes(opened: OpenedImage) -> Any:
+    return opened.info.axes
+
+
+def _provenance(run: SegmentRun, path: Path) -> dict[str, Any]:
+    details = dict(run.report.details) if run.report else {}
+    return {**details, "image": path.name}
+
+
+def _chosen(
+    indices: tuple[SliceIndex, ...],
+    leading_shape: tuple[int, ...],
+    chosen: tuple[int | None, int | None] | None,
+) -> tuple[SliceIndex, ...]:
+    """Keep the slices of a range along the last leading axis."""
+    if chosen is None:
+        return indices
+    if not leading_shape:
+        raise RequestError("--slices was given, but the image is a single slice.")
+    positions = range(*slice(*chosen).indices(leading_shape[-1]))
+    if not positions:
+        low, high = ("" if end is None else end for end in chosen)
+        raise RequestError(
+            f"--slices {low}:{high} chooses none of the {leading_shape[-1]} slices.",
+            f"Choose a range within 0:{leading_shape[-1]}.",
+        )
+    return tuple(index for index in indices if index[-1] in positions)
+
+
+@contextmanager
+def _progress(total: int, title: str, *, quiet: bool) -> Iterator[Any]:
+    """Draw a progress bar on a terminal; elsewhere nothing."""
+    from tqdm import tqdm  # a dependency of napari's
+
+    with tqdm(
+        total=total,
+        desc=title,
+        unit="slice",
+        disable=True if quiet else None,  # None: only on a terminal
+        leave=False,
+    ) as bar:
+        yield bar.update
