@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from napari_slicewise import __version__
 from napari_slicewise.errors import RequestError, SlicewiseError
-from napari_slicewise.io.info import describe, describe_json
+from napari_slicewise.io.info import describe, describe_as_dict
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.zoo import bundled_models, read_spec, resolve_model
 
@@ -157,7 +157,7 @@ def _info(options: argparse.Namespace) -> int:
             )
         print(spec.to_json() if options.json else _describe_model(spec))
     elif options.json:
-        print(json.dumps(describe_json(path), indent=2))
+        print(json.dumps(describe_as_dict(path), indent=2))
     else:
         print(describe(path))
     return 0

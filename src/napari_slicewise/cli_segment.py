@@ -8,19 +8,24 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_slicewise.api import SegmentRun, load_model, read_image
 from napari_slicewise.errors import OutputError, RequestError, SlicewiseError
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.request import Request
-from napari_slicewise.io.source import SliceIndex
+from napari_slicewise.io.image_info import Axis
+from napari_slicewise.io.source import ArraySource, SliceIndex
 from napari_slicewise.io.tiff_reader import SUFFIXES, OpenedImage
 from napari_slicewise.io.tiff_writer import LabelsWriter
 
 __all__ = ["run_segment"]
 
-_DTYPES = {"labels": "uint32", "classes": "uint8", "probability": "float32"}
+_STORED: dict[str, tuple[str, Literal["labels", "image"]]] = {
+    "labels": ("uint32", "labels"),
+    "classes": ("uint8", "labels"),
+    "probability": ("float32", "image"),
+}
 
 
 def run_segment(options: argparse.Namespace) -> int:
@@ -103,18 +108,16 @@ def _segment_file(path: Path, out: Path, model: LoadedModel, options: argparse.N
             precision=options.precision,
             intensity_range=options.intensity_range,
         )
-        shape = (*source.leading_shape, *source.slice_shape)
+        dtype, kind = _STORED[request.output]
         with (
-            LabelsWriter(
-                out, shape, _DTYPES[request.output], _axes(opened), inputs=(path,)
-            ) as file,
+            LabelsWriter(out, _axes(opened, source), dtype, inputs=(path,), kind=kind) as file,
             _progress(len(request.indices), path.name, quiet=options.quiet) as advance,
         ):
             run = SegmentRun(request, source, model)
             for result in run:
                 file.write(result.index, result.values)
                 advance()
-            file.note_run(_provenance(run, path))
+            file.describe(_provenance(run, path))
     if not options.quiet:
         seconds = time.monotonic() - began
         count = len(request.indices)
@@ -123,8 +126,12 @@ def _segment_file(path: Path, out: Path, model: LoadedModel, options: argparse.N
         print(f"{out}: {count} slice{plural} in {seconds:.1f} s on {device}")
 
 
-def _axes(opened: OpenedImage) -> Any:
-    return opened.info.axes
+def _axes(opened: OpenedImage, source: ArraySource) -> tuple[Axis, ...]:
+    """Return the axes of the result: those that slices are counted along, rows and columns."""
+    axes = iter(opened.info.axes)
+    all_axes = [None if name == "c" else next(axes) for name in opened.info.axis_names]
+    kept = (all_axes[position] for position in (*source.leading_axes, *source.plane))
+    return tuple(axis for axis in kept if axis is not None)
 
 
 def _provenance(run: SegmentRun, path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from napari_slicewise.app.segment import SegmentController
 from napari_slicewise.errors import ImageError, ModelError, RequestError
 from napari_slicewise.inference.request import Request, visiting_order

@@ -6,6 +6,7 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import pytest
+
 from napari_slicewise.inference import memory
 from napari_slicewise.inference.memory import SharedSlots
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from napari_slicewise.errors import ImageError
 from napari_slicewise.inference.normalize import IntensityRange, measure_range, normalize
 from napari_slicewise.models.spec import ModelSpec

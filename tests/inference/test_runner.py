@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.random_models import write_random_model
+
 from napari_slicewise.errors import ImageError, ModelError, RequestError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import LocalDevices, is_out_of_memory
@@ -15,8 +17,6 @@ from napari_slicewise.inference.request import Request, visiting_order
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
 from napari_slicewise.io.source import ArraySource
-
-from support.random_models import write_random_model
 
 
 class FullDevice(LocalDevices):

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from napari_slicewise.inference.stream import in_background
 
 

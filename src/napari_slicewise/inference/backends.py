@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from napari_slicewise.inference.request import Precision
 from napari_slicewise.models.spec import OutputKind
 
-__all__ = ["Backend", "TorchBackend"]
+__all__ = ["Activated", "Backend", "TorchBackend", "activate", "fold_batch_norm"]
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -90,7 +90,20 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return traced
 
 
-def activate(logits: torch.Tensor, output: OutputKind) -> Any:
+class Activated(nn.Module):
+    """A network with :func:`activate` behind it, for engines that run whole networks."""
+
+    def __init__(self, network: nn.Module, output: OutputKind) -> None:
+        super().__init__()
+        self.network = network
+        self.output: OutputKind = output
+
+    def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+        """Map ``(tile, channel, y, x)`` to ``(tile, head, y, x)`` in 0..1."""
+        return activate(self.network(tiles), self.output)
+
+
+def activate(logits: torch.Tensor, output: OutputKind) -> torch.Tensor:
     """Turn logits ``(tile, channel, y, x)`` into numbers in 0..1, by what they mean."""
     if output == "classes":
         return logits.softmax(dim=1)

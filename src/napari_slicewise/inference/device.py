@@ -9,7 +9,8 @@ from typing import Protocol
 import torch
 
 from napari_slicewise.errors import RequestError
-from napari_slicewise.inference.request import DeviceInfo, Precision
+from napari_slicewise.inference.openvino_backend import openvino_version
+from napari_slicewise.inference.request import DeviceInfo, Engine, Precision
 
 __all__ = ["DevicePolicy", "LocalDevices", "is_out_of_memory", "resolve_device"]
 
@@ -25,6 +26,9 @@ class DevicePolicy(Protocol):
 
     def precision(self, device: str, asked: Precision) -> Precision:
         """Return the number format to compute in; never ``auto``."""
+
+    def engine(self, device: str, precision: Precision) -> Engine:
+        """Return what runs the network there."""
 
     def before_batch(self, device: str, pixels: int) -> None:
         """Give a policy the chance to refuse a batch of so many input pixels."""
@@ -63,6 +67,11 @@ class LocalDevices:
         if device == "cpu" and _cpu_has_bfloat16():
             return "bfloat16"
         return "float32"
+
+    def engine(self, device: str, precision: Precision) -> Engine:
+        """Return OpenVINO for processors where it is installed, else torch."""
+        known = device == "cpu" and precision in ("float32", "bfloat16")
+        return "OpenVINO" if known and openvino_version() is not None else "torch"
 
     def before_batch(self, device: str, pixels: int) -> None:
         """Refuse nothing: a real device says itself when it is full."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from napari_slicewise.inference.backends import Backend, TorchBackend
-from napari_slicewise.inference.request import Precision
+from napari_slicewise.inference.openvino_backend import OpenVinoBackend
+from napari_slicewise.inference.request import Engine, Precision
 from napari_slicewise.models.checkpoint import load_network, read_checkpoint
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.zoo import resolve_model
@@ -24,14 +25,18 @@ class LoadedModel:
     sha256: str
     path: Path
     network: nn.Module
-    _backends: dict[tuple[str, Precision], Backend] = field(default_factory=dict)
+    _backends: dict[tuple[str, Precision, Engine], Backend] = field(default_factory=dict)
 
-    def backend(self, device: str, precision: Precision) -> Backend:
+    def backend(self, device: str, precision: Precision, engine: Engine) -> Backend:
         """Return the network on a device; made ready once."""
-        key = (device, precision)
+        key = (device, precision, engine)
         if key not in self._backends:
             self._backends.clear()  # one device at a time: the old copy's memory is wanted
-            self._backends[key] = TorchBackend(self.network, self.spec.output, *key)
+            if engine == "OpenVINO":
+                made: Backend = OpenVinoBackend(self.network, self.spec, self.sha256, precision)
+            else:
+                made = TorchBackend(self.network, self.spec.output, device, precision)
+            self._backends[key] = made
         return self._backends[key]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from napari_slicewise.errors import ModelError
 from napari_slicewise.geometry import pad_to_multiple
 from napari_slicewise.inference.device import DevicePolicy, resolve_device
-from napari_slicewise.inference.request import DeviceInfo, Precision, Request
+from napari_slicewise.inference.request import DeviceInfo, Engine, Precision, Request
 from napari_slicewise.io.source import SliceSource
 from napari_slicewise.models.spec import ModelSpec
 
@@ -26,6 +26,8 @@ class Plan:
 
     Parameters
     ----------
+    engine
+        What runs the network.
     tile
         Rows and columns that the network reads at once, in pixels.
     margin
@@ -40,6 +42,7 @@ class Plan:
     spec: ModelSpec
     device: DeviceInfo
     precision: Precision
+    engine: Engine
     threshold: float
     recipe: str
     tile: tuple[int, int]
@@ -61,13 +64,16 @@ class Plan:
             half = max(half, max(least))
             return replace(self, tile=(min(self.tile[0], half), min(self.tile[1], half)))
         if self.device.key != "cpu":
-            return replace(self, device=DeviceInfo("cpu", "CPU"), precision="float32")
+            return replace(
+                self, device=DeviceInfo("cpu", "CPU"), precision="float32", engine="torch"
+            )
         return None
 
     def describe(self) -> str:
         """Say in words what decides speed and memory."""
         size = f"{self.tile[0]} x {self.tile[1]} px"
-        return f"{self.device.title}, {self.precision}, tiles of {size}, {self.batch} at once"
+        engine = f"{self.engine} {self.precision}"
+        return f"{self.device.title}, {engine}, tiles of {size}, {self.batch} at once"
 
     def details(self) -> dict[str, Any]:
         """Return the plan as plain values, for reports and saved files."""
@@ -75,6 +81,7 @@ class Plan:
             "model": self.spec.name,
             "device": self.device.title,
             "precision": self.precision,
+            "engine": self.engine,
             "output": self.request.output,
             "threshold": self.threshold,
             "split": self.request.split,
@@ -129,11 +136,13 @@ def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: Devi
     budget = int(policy.free_bytes(device.key) * _SHARE_OF_FREE_MEMORY)
     pixels = max(1, budget // _bytes_per_pixel(spec))
     tile = _tile_shape(request, spec, padded, pixels)
+    precision = policy.precision(device.key, request.precision)
     return Plan(
         request=request,
         spec=spec,
         device=device,
-        precision=policy.precision(device.key, request.precision),
+        precision=precision,
+        engine=policy.engine(device.key, precision),
         threshold=spec.threshold if request.threshold is None else request.threshold,
         recipe=recipe,
         tile=tile,

@@ -141,7 +141,7 @@ class Predictor:
     def _activations(self, group: list[Prepared]) -> list[NDArray[np.float32]]:
         """Predict all tiles of a group; slices that a cancel left unfinished are not returned."""
         plan = self.plan
-        backend = self._model.backend(plan.device.key, plan.precision)
+        backend = self._model.backend(plan.device.key, plan.precision, plan.engine)
         tiles = self._tiles(group[0])
         jobs = [(number, tile) for number in range(len(group)) for tile in tiles]
         results: list[Any] = [None] * len(group)

@@ -21,6 +21,7 @@ __all__ = [
 
 Output = Literal["labels", "classes", "probability"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Engine = Literal["torch", "OpenVINO"]
 Outcome = Literal["completed", "cancelled", "failed"]
 
 

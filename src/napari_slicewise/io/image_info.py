@@ -1,0 +1,155 @@
+"""What a file says about an image, in a few frozen nouns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["PIXEL", "Axis", "Channel", "ImageInfo", "ImageWarning"]
+
+PIXEL = "pixel"
+"""The unit of an axis whose physical size the file does not tell."""
+
+
+class ImageWarning(UserWarning):
+    """A file that could be opened, but is not all that it promises to be."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of an image; the channel axis is none of these.
+
+    Parameters
+    ----------
+    name
+        ``t``, ``z``, ``y``, ``x``, or another letter in lower case.
+    size
+        Number of slices, rows or columns.
+    step
+        Distance from one to the next, in ``unit``.
+    unit
+        A unit that napari knows, such as ``µm`` or ``s``; ``pixel`` where the file tells none.
+    """
+
+    name: str
+    size: int
+    step: float = 1.0
+    unit: str = PIXEL
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the file tells the step."""
+        return self.unit != PIXEL
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel.
+
+    Parameters
+    ----------
+    name
+        As the microscope calls it; empty where the file does not tell.
+    color
+        Colour of the brightest value, red, green and blue in 0..255.
+    limits
+        Values shown as black and as the full colour.
+    lookup
+        A whole lookup table, ``(value, rgb)`` in 0..255, where one colour does not say it.
+    """
+
+    name: str = ""
+    color: tuple[int, int, int] | None = None
+    limits: tuple[float, float] | None = None
+    lookup: tuple[tuple[int, int, int], ...] | None = None
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """One image of a file: everything that is known without reading its pixels.
+
+    Parameters
+    ----------
+    path
+        The file.
+    axes
+        The axes that are not channels, in the order of the array.
+    dtype
+        Name of the numpy dtype.
+    channels
+        One for each position on the channel axis; a single one where there is none.
+    channel_axis
+        Position of the channel axis in the array; None where there is none.
+    rgb
+        Whether the channel axis, then the last, holds the colours of one picture.
+    series, series_count, series_name
+        Which image of the file this is.
+    level_shapes
+        Array shapes of the pyramid, the full size first.
+    is_labels
+        Whether the values are object numbers.
+    compression, tiled, flavour
+        How the file stores it, for ``slicewise info``.
+    metadata
+        The file's own metadata, plain values only.
+    warnings
+        What is wrong or contradictory, a sentence each.
+    """
+
+    path: str
+    axes: tuple[Axis, ...]
+    dtype: str
+    channels: tuple[Channel, ...] = (Channel(),)
+    channel_axis: int | None = None
+    rgb: bool = False
+    series: int = 0
+    series_count: int = 1
+    series_name: str = ""
+    level_shapes: tuple[tuple[int, ...], ...] = ()
+    is_labels: bool = False
+    compression: str = ""
+    tiled: bool = False
+    flavour: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array, the channel axis included."""
+        sizes = [axis.size for axis in self.axes]
+        if self.channel_axis is not None:
+            sizes.insert(self.channel_axis, self.channel_count)
+        return tuple(sizes)
+
+    @property
+    def channel_count(self) -> int:
+        """Size of the channel axis; 1 where there is none."""
+        if self.level_shapes and self.channel_axis is not None:
+            return self.level_shapes[0][self.channel_axis]
+        return len(self.channels)
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """Names of the array's axes, ``c`` for the channels."""
+        names = [axis.name for axis in self.axes]
+        if self.channel_axis is not None:
+            names.insert(self.channel_axis, "c")
+        return tuple(names)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the full-size image in memory."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Positions of rows and columns in the array."""
+        names = self.axis_names
+        return names.index("y"), names.index("x")
+
+    def axis(self, name: str) -> Axis | None:
+        """Return the axis of that name, None where the image has none."""
+        return next((axis for axis in self.axes if axis.name == name), None)

@@ -1,0 +1,86 @@
+"""Where labels live while they are worked on: memory when they fit, zarr on disk when not."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from napari_slicewise.errors import OutputError
+
+__all__ = ["create_labels", "memory_budget"]
+
+_LARGEST = 2 << 30
+
+
+def memory_budget() -> int:
+    """Return the bytes that one labels array may take: 2 GiB, or a quarter of what is free."""
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows, and some small systems
+        return _LARGEST
+    return min(_LARGEST, free // 4) if free > 0 else _LARGEST
+
+
+def create_labels(
+    shape: Sequence[int], dtype: DTypeLike = np.uint32, budget: int | None = None
+) -> Any:
+    """Create empty labels that napari can paint on.
+
+    Parameters
+    ----------
+    shape
+        Shape; the last two axes are rows and columns.
+    dtype
+        Unsigned whole numbers.
+    budget
+        Bytes above which the labels go to disk; None for :func:`memory_budget`.
+
+    Returns
+    -------
+    A numpy array, or a zarr array with one slice a chunk in a temporary folder, which is
+    removed when the array is gone or the program ends.
+
+    Raises
+    ------
+    OutputError
+        When there is no room on disk.
+    """
+    sizes = tuple(int(n) for n in shape)
+    kind = np.dtype(dtype)
+    limit = memory_budget() if budget is None else budget
+    if math.prod(sizes) * kind.itemsize <= limit:
+        return np.zeros(sizes, kind)
+    return _labels_on_disk(sizes, kind)
+
+
+def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Create a zarr array; empty chunks take no room, so only what is painted is stored."""
+    import zarr  # half a second to import, and only large labels need it
+
+    folder = ""
+    try:
+        folder = tempfile.mkdtemp(prefix="slicewise-labels-")
+        array = zarr.create_array(
+            store=folder,
+            name="labels",
+            shape=shape,
+            chunks=(*((1,) * (len(shape) - 2)), *shape[-2:]),
+            dtype=dtype,
+            fill_value=0,
+        )
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise OutputError(
+            f"There is no room for labels of shape {shape} in {tempfile.gettempdir()}: {error}.",
+            "Free some space there, or set TMPDIR to a larger disk.",
+        ) from error
+    weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
+    return array

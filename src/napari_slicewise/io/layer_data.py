@@ -1,0 +1,165 @@
+"""Opened images as napari's layer data: plain tuples, so that nothing here imports napari."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_slicewise.io.image_info import PIXEL, Axis, Channel, ImageInfo
+
+__all__ = ["LayerData", "image_layers"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+_FULL_COLORS = (
+    (255, 0, 255),
+    (0, 255, 0),
+    (0, 255, 255),
+    (255, 255, 0),
+    (255, 0, 0),
+    (0, 0, 255),
+)
+
+
+def image_layers(
+    info: ImageInfo, levels: Sequence[Any], stem: str, *, visible: bool = True
+) -> list[LayerData]:
+    """Return one layer a channel, or one RGB or labels layer.
+
+    Parameters
+    ----------
+    info
+        What the file says.
+    levels
+        The pyramid, the full size first.
+    stem
+        Name of the file, for the names of the layers.
+    visible
+        Whether the layers are shown at once; a file's further scenes are not.
+    """
+    arrays = [_as_layer_array(level) for level in levels]
+    name = stem if not info.series_name or info.series_count == 1 else f"{stem} {info.series_name}"
+    common = _common(info, visible)
+    labels = info.is_labels and np.dtype(info.dtype).kind in "ui" and info.channel_axis is None
+    if labels:
+        # napari edits single-scale labels only, and only in numpy and zarr arrays.
+        data = np.asarray(arrays[0])
+        return [(data, common | {"name": name}, "labels")]
+    if info.channel_axis is None or info.rgb:
+        picture = arrays if len(arrays) > 1 else arrays[0]
+        shown = _shown(info, info.channels[0], single=True)
+        channel_name = info.channels[0].name
+        return [(picture, common | shown | {"name": _joined(name, channel_name)}, "image")]
+    layers: list[LayerData] = []
+    for index, channel in enumerate(_colored(info.channels)):
+        where = (slice(None),) * info.channel_axis + (index,)
+        parts = [array[where] for array in arrays]
+        label = channel.name or f"channel {index}"
+        attributes = common | _shown(info, channel, single=False) | {"name": _joined(name, label)}
+        layers.append((parts if len(parts) > 1 else parts[0], attributes, "image"))
+    return layers
+
+
+def _common(info: ImageInfo, visible: bool) -> dict[str, Any]:  # noqa: FBT001
+    """Return what all layers of an image share."""
+    axes = info.axes
+    attributes: dict[str, Any] = {
+        "scale": [axis.step for axis in axes],
+        "units": _units(axes),
+        "axis_labels": _labels(axes),
+        "metadata": dict(info.metadata)
+        | {
+            "path": info.path,
+            "series": info.series,
+            "series_name": info.series_name,
+            "warnings": list(info.warnings),
+        },
+    }
+    return attributes if visible else attributes | {"visible": False}
+
+
+def _units(axes: Sequence[Axis]) -> list[str]:
+    return [axis.unit or PIXEL for axis in axes]
+
+
+def _labels(axes: Sequence[Axis]) -> list[str]:
+    return [axis.name for axis in axes]
+
+
+def _shown(info: ImageInfo, channel: Channel, *, single: bool) -> dict[str, Any]:
+    """Return colour, range, blending and the pyramid flag of an image layer."""
+    shown: dict[str, Any] = {}
+    if len(info.level_shapes) > 1:
+        shown["multiscale"] = True
+    if info.rgb:
+        return shown | {"rgb": True}
+    shown["rgb"] = False  # a stack of three or four slices is no colour picture
+    if not single:
+        shown["blending"] = "additive"
+    if channel.lookup is not None:
+        shown["colormap"] = _table_colormap(channel.lookup, channel.name or "lookup table")
+    elif channel.color is not None and channel.color != (255, 255, 255):
+        shown["colormap"] = _ramp_colormap(channel.color)
+    elif not single:
+        shown["colormap"] = "gray"
+    limits = channel.limits
+    if limits is None and info.dtype == "bool":
+        limits = (0.0, 1.0)
+    if limits is not None:
+        shown["contrast_limits"] = list(limits)
+    return shown
+
+
+def _ramp_colormap(color: tuple[int, int, int]) -> dict[str, Any]:
+    """Return a colormap from black to a colour, as napari takes it without being imported."""
+    top = [value / 255 for value in color]
+    name = "#{:02x}{:02x}{:02x}".format(*color)
+    return {"name": name, "colors": [[0.0, 0.0, 0.0, 1.0], [*top, 1.0]]}
+
+
+def _table_colormap(lookup: Sequence[tuple[int, int, int]], name: str) -> dict[str, Any]:
+    """Return a colormap with every colour of a lookup table."""
+    return {"name": name, "colors": [[r / 255, g / 255, b / 255, 1.0] for r, g, b in lookup]}
+
+
+def _colored(channels: Sequence[Channel]) -> list[Channel]:
+    """Give colours to channels that have none, as long as the file names no colour at all."""
+    if any(channel.color is not None for channel in channels):
+        return list(channels)
+    return [
+        Channel(
+            channel.name,
+            _FULL_COLORS[index % len(_FULL_COLORS)],
+            channel.limits,
+            channel.lookup,
+        )
+        for index, channel in enumerate(channels)
+    ]
+
+
+def _joined(name: str, channel: str) -> str:
+    """Return a layer's name; a name said twice is said once."""
+    if not channel or Path(channel).stem == name or channel == name:
+        return name
+    return f"{name}: {channel}"
+
+
+def _as_layer_array(level: Any) -> Any:
+    """Return numpy arrays as they are, and lazy ones as dask arrays, which napari caches."""
+    if isinstance(level, np.ndarray):
+        return level
+    import dask.array as da  # one second to import, and only large images need it
+
+    return da.from_array(  # type: ignore[no-untyped-call]
+        level,
+        chunks=level.chunks,
+        name=f"tiff-{id(level):x}-{level.shape}",
+        lock=False,
+        asarray=False,
+        fancy=False,
+        meta=np.empty((0,) * level.ndim, level.dtype),
+        inline_array=True,
+    )

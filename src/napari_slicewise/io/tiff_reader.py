@@ -1,0 +1,297 @@
+"""Opening TIFF files: lazily, with everything they say of themselves, every series of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from napari_slicewise.errors import ImageError
+from napari_slicewise.io.file_lease import FileLease
+from napari_slicewise.io.file_sets import folder_entry, open_stack
+from napari_slicewise.io.image_info import ImageInfo, ImageWarning
+from napari_slicewise.io.layer_data import LayerData, image_layers
+from napari_slicewise.io.ome_sets import Located, is_companion, locate
+from napari_slicewise.io.source import ArraySource
+from napari_slicewise.io.tiff_damage import corrupt, explain_damage, short_name
+from napari_slicewise.io.tiff_metadata import file_notes, is_scene, series_info
+from napari_slicewise.io.tiff_pages import PageArray
+
+__all__ = [
+    "OpenedImage",
+    "describe_series",
+    "get_reader",
+    "open_image",
+    "open_series",
+    "read_layers",
+]
+
+SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".lsm", ".stk", ".svs", ".ndpi", ".qptiff")
+_SMALL_BYTES = 16 << 20  # read at once: a dask graph costs more than it saves
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """One image of a file, ready to be read slice by slice.
+
+    Parameters
+    ----------
+    info
+        What the file says of it.
+    levels
+        The pyramid, the full size first: numpy arrays, or lazy arrays that are indexed like
+        numpy arrays, open the file for each read and close it again.
+    """
+
+    info: ImageInfo
+    levels: tuple[Any, ...]
+
+    @property
+    def data(self) -> Any:
+        """The full-size array; its axes are ``info.axis_names``."""
+        return self.levels[0]
+
+    def source(self, channel: int | None = None) -> ArraySource:
+        """Return the image as slices for inference.
+
+        Parameters
+        ----------
+        channel
+            The one channel to read; None reads all of them.
+
+        Raises
+        ------
+        ImageError
+            When there is no such channel.
+        """
+        if channel is not None and self.info.channel_axis is None and channel != 0:
+            raise ImageError(
+                f"There is no channel {channel}: the image has one.", "Choose channel 0."
+            )
+        return ArraySource(
+            self.data,
+            plane=self.info.plane,
+            channel_axis=self.info.channel_axis,
+            channel=channel if self.info.channel_axis is not None else None,
+            rgb=self.info.rgb and channel is None,
+        )
+
+    def close(self) -> None:
+        """Do nothing: no file stays open between reads. Here for ``with`` statements."""
+
+    def __enter__(self) -> OpenedImage:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def open_image(path: PathLike, series: int = 0) -> OpenedImage:
+    """Open one image of a file, or of a folder or set that stands for one image.
+
+    Parameters
+    ----------
+    path
+        A TIFF file of any flavour, a ``.companion.ome`` file, or a folder of numbered files.
+    series
+        Which of the file's images.
+
+    Returns
+    -------
+    The image; its pixels are read when they are asked for.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, damaged, no TIFF, or has no such series.
+    """
+    return _open(Path(path), series)[0]
+
+
+def open_series(path: PathLike) -> list[OpenedImage]:
+    """Open all images of a file but thumbnails; see :func:`open_image`.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, damaged or no TIFF.
+    """
+    return _open(Path(path), None)
+
+
+def read_layers(path: PathLike | Sequence[PathLike]) -> list[LayerData]:
+    """Read a file, a folder or a list of files as napari layer data.
+
+    Parameters
+    ----------
+    path
+        What to open; the files of a list are stacked.
+
+    Returns
+    -------
+    One layer a channel (or an RGB or a labels layer) for every scene; scenes after the first
+    are not shown at once.
+
+    Raises
+    ------
+    ImageError
+        When nothing can be read.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        images = open_series(path)
+        stem = _stem(Path(path))
+    else:
+        files = [Path(file) for file in path]
+        images = [_open_stack(files)] if len(files) > 1 else open_series(files[0])
+        stem = _stem(files[0])
+    layers: list[LayerData] = []
+    for number, image in enumerate(images):
+        for sentence in image.info.warnings:
+            warnings.warn(f"{short_name(image.info.path)}: {sentence}.", ImageWarning, stacklevel=2)
+        layers += image_layers(image.info, image.levels, stem, visible=number == 0)
+    return layers
+
+
+def get_reader(
+    path: str | Sequence[str],
+) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
+    """Return the reader for napari, or None for what is not ours.
+
+    Parameters
+    ----------
+    path
+        A path, or a list of files to stack.
+    """
+    first = Path(path if isinstance(path, str) else path[0])
+    if first.is_dir():
+        return read_layers if isinstance(path, str) and folder_entry(first) else None
+    if first.suffix.lower() in SUFFIXES or is_companion(first):
+        return read_layers
+    return None
+
+
+def describe_series(path: PathLike) -> list[ImageInfo]:
+    """Describe all images of a file but thumbnails, without reading pixels.
+
+    Parameters
+    ----------
+    path
+        The file, set or folder.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, damaged or no TIFF.
+    """
+    place = Path(path)
+    entry = folder_entry(place) if place.is_dir() else place
+    if entry is None or isinstance(entry, list):
+        return [image.info for image in _open(place, None)]
+    return [info for info, _ in _look_into(entry, None, str(path))]
+
+
+def _open(path: Path, series: int | None) -> list[OpenedImage]:
+    """Open a file, a set or a folder; small images are read at once."""
+    if path.is_dir():
+        entry = folder_entry(path)
+        if entry is None:
+            raise ImageError(f"{short_name(path)} is a folder without TIFF files.")
+        return [_open_stack(entry)] if isinstance(entry, list) else _open(entry, series)
+    return [
+        OpenedImage(info, tuple(_read_if_small(level) for level in levels))
+        for info, levels in _look_into(path, series, str(path))
+    ]
+
+
+def _look_into(
+    path: Path, series: int | None, name: str
+) -> list[tuple[ImageInfo, list[PageArray]]]:
+    """Read the tags of a file, or of the master of the set that it belongs to."""
+    with explain_damage(path, "open it"):
+        located = locate(path) if is_companion(path) else Located(path)
+        for _ in range(2):
+            with _opened_file(located) as tif:
+                again = locate(located.path, tif.pages.first.description or "")
+                if located.xml is not None or (again.path == located.path and again.xml is None):
+                    return _series_of(tif, name, series, located.warnings or again.warnings)
+            located = again
+        raise corrupt(path, "the files of its set point at each other")
+
+
+@contextmanager
+def _opened_file(located: Located) -> Iterator[Any]:
+    """Open a TIFF; tifffile's own log goes nowhere, its complaints are told as ours."""
+    tifffile_log = logging.getLogger("tifffile")
+    if not tifffile_log.handlers:
+        tifffile_log.addHandler(logging.NullHandler())
+        tifffile_log.propagate = False
+    if located.path.stat().st_size == 0:
+        raise corrupt(located.path, "it is empty")
+    with tifffile.TiffFile(located.path, omexml=located.xml) as tif:
+        yield tif
+
+
+def _series_of(
+    tif: Any, path: str, wanted: int | None, found: tuple[str, ...]
+) -> list[tuple[ImageInfo, list[PageArray]]]:
+    """Open one series of a file, or all that are scenes."""
+    notes = file_notes(tif)
+    every = range(len(tif.series))
+    if wanted is not None and wanted not in every:
+        raise ImageError(
+            f"There is no series {wanted}: {short_name(path)} has {len(tif.series)}.",
+            f"Choose one from 0 to {len(tif.series) - 1}.",
+        )
+    chosen = [wanted] if wanted is not None else [i for i in every if is_scene(tif.series[i])]
+    lease = FileLease()
+    images: list[tuple[ImageInfo, list[PageArray]]] = []
+    for index in chosen or [0]:
+        levels = _levels(tif.series[index], lease, path, notes.own)
+        info = series_info(tif, index, levels, notes, path)
+        info = replace(info, warnings=found + info.warnings)
+        images.append((info, levels))
+    return images
+
+
+def _levels(series: Any, lease: FileLease, path: str, own: Mapping[str, Any]) -> list[PageArray]:
+    """Return the pyramid; in our own files with the axes of size 1 that tifffile drops."""
+    shape = own.get("shape")
+    levels = [PageArray(level, lease, path) for level in series.levels]
+    for level in levels:
+        level.check()
+    if isinstance(shape, list) and len(levels) == 1:
+        levels[0].unsqueeze(tuple(shape))
+    return levels
+
+
+def _read_if_small(level: PageArray) -> Any:
+    return level[...] if level.nbytes <= _SMALL_BYTES else level
+
+
+def _open_stack(files: Sequence[Path]) -> OpenedImage:
+    """Open numbered files as one image."""
+    info, array = open_stack(files, lambda file: _open(file, 0)[0])
+    return OpenedImage(info, (array,))
+
+
+def _stem(path: Path) -> str:
+    """Return a file's name without the endings that say how it is stored."""
+    name = path.name
+    for ending in (".companion.ome", ".ome.tiff", ".ome.tif", *SUFFIXES):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return name

@@ -1,0 +1,307 @@
+"""Writing labels and images as TIFF: streamed, verified, and never half a file."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import tifffile
+from numpy.typing import DTypeLike, NDArray
+
+from napari_slicewise.errors import OutputError
+from napari_slicewise.io.atomic_file import check_output, explain_output, replacing
+from napari_slicewise.io.image_info import Axis, Channel
+from napari_slicewise.io.slice_spool import SliceSpool
+from napari_slicewise.io.tiff_dialects import Dialect, choose_dialect
+
+__all__ = ["LabelsWriter", "Picture", "write_labels", "write_picture"]
+
+PathLike = str | os.PathLike[str]
+Kind = Literal["labels", "image"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is to be written, besides its pixels.
+
+    Parameters
+    ----------
+    axes
+        All axes in the order of the array, ``c`` for channels; rows and columns are the last
+        two, but for the colours of an RGB picture.
+    kind
+        ``labels`` come back as a labels layer.
+    channels
+        Names and colours, one a channel; may be empty.
+    rgb
+        Whether a last axis of 3 or 4, not among ``axes``, holds colours.
+    provenance
+        How the picture was made; anything that JSON can say.
+    """
+
+    axes: tuple[Axis, ...]
+    kind: Kind = "labels"
+    channels: tuple[Channel, ...] = ()
+    rgb: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return (*(axis.size for axis in self.axes), *((self.rgb,) if self.rgb else ()))
+
+
+class LabelsWriter:
+    """Takes slices in any order, and writes the file when it is closed.
+
+    Use it in a ``with`` statement: when the block fails, nothing is written and what
+    was there before stays. Slices that never come are zeros.
+
+    Parameters
+    ----------
+    path
+        The file. ``.ome.tif``, and what ImageJ cannot hold, becomes OME-TIFF; a plain ``.tif`` an
+        ImageJ hyperstack.
+    axes
+        All axes in the order of the array, rows and columns last.
+    dtype
+        dtype of the slices; whole numbers are stored as uint16 where they fit, else as uint32.
+    provenance
+        How the labels were made; anything that JSON can say.
+    inputs
+        Files that must not be replaced.
+    kind
+        ``labels`` or ``image``; a probability is an image.
+
+    Raises
+    ------
+    OutputError
+        When the output is an input, or cannot be written there.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        axes: Sequence[Axis],
+        dtype: DTypeLike = np.uint32,
+        provenance: Mapping[str, Any] | None = None,
+        *,
+        inputs: Sequence[PathLike] = (),
+        kind: Kind = "labels",
+    ) -> None:
+        picture = Picture(tuple(axes), kind, provenance=dict(provenance or {}))
+        self._start(Path(path), picture, np.dtype(dtype), inputs)
+
+    def _start(
+        self, path: Path, picture: Picture, dtype: np.dtype[Any], inputs: Sequence[PathLike]
+    ) -> None:
+        self.path = path
+        self.picture = picture
+        self._dtype = dtype
+        check_output(path, inputs)
+        likely = _likely_dtype(dtype, picture.kind)
+        choose_dialect(path, picture, likely)  # fails now rather than after an hour of work
+        with explain_output(path):
+            self._spool = SliceSpool(picture.shape, 3 if picture.rgb else 2, path.parent)
+
+    @classmethod
+    def for_picture(
+        cls, path: PathLike, picture: Picture, dtype: DTypeLike, inputs: Sequence[PathLike] = ()
+    ) -> LabelsWriter:
+        """Create a writer for images with channels or colours."""
+        writer = cls.__new__(cls)
+        writer._start(Path(path), picture, np.dtype(dtype), inputs)
+        return writer
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the whole array."""
+        return self.picture.shape
+
+    def write(self, index: tuple[int, ...], values: NDArray[Any]) -> None:
+        """Take one slice.
+
+        Parameters
+        ----------
+        index
+            Position on the axes before rows and columns.
+        values
+            ``(y, x)``.
+
+        Raises
+        ------
+        OutputError
+            When no space is left.
+        ValueError
+            When index or shape do not fit.
+        """
+        with explain_output(self.path):
+            self._spool.write(tuple(index), np.asarray(values))
+
+    def describe(self, provenance: Mapping[str, Any]) -> None:
+        """Say how the labels were made, where that is known only after the last slice."""
+        self.picture = replace(self.picture, provenance=dict(provenance))
+
+    def close(self) -> None:
+        """Write the file, read it back, compare, and give it its name.
+
+        Raises
+        ------
+        OutputError
+            When the file cannot be written, or does not come back as it went in.
+        """
+        try:
+            dtype = _stored_dtype(self._dtype, self._spool, self.picture.kind)
+            dialect = choose_dialect(self.path, self.picture, dtype)
+            with replacing(self.path) as temporary:
+                _write(temporary, dialect, self._spool, dtype)
+                _compare(temporary, self.path, self._spool, dtype)
+        finally:
+            self._spool.close()
+
+    def abort(self) -> None:
+        """Write nothing."""
+        self._spool.close()
+
+    def __enter__(self) -> LabelsWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+
+def write_labels(
+    path: PathLike,
+    labels: Any,
+    axes: Sequence[Axis],
+    provenance: Mapping[str, Any] | None = None,
+    *,
+    inputs: Sequence[PathLike] = (),
+) -> Path:
+    """Write a whole labels array; see :class:`LabelsWriter`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    labels
+        numpy, zarr or dask array of whole numbers; read slice by slice.
+    axes
+        Its axes, rows and columns last.
+    provenance
+        How the labels were made.
+    inputs
+        Files that must not be replaced.
+
+    Returns
+    -------
+    The path of the file.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    picture = Picture(tuple(axes), provenance=dict(provenance or {}))
+    return write_picture(path, labels, picture, inputs=inputs)
+
+
+def write_picture(
+    path: PathLike, data: Any, picture: Picture, *, inputs: Sequence[PathLike] = ()
+) -> Path:
+    """Write a whole image or labels array, slice by slice.
+
+    Parameters
+    ----------
+    path
+        The file.
+    data
+        numpy, zarr or dask array of shape ``picture.shape``.
+    picture
+        Axes, channels and provenance.
+    inputs
+        Files that must not be replaced.
+
+    Returns
+    -------
+    The path of the file.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written, or the shapes differ.
+    """
+    if tuple(data.shape) != picture.shape:
+        raise OutputError(f"The axes say {picture.shape}, the array has {tuple(data.shape)}.")
+    with LabelsWriter.for_picture(path, picture, data.dtype, inputs) as writer:
+        leading = picture.shape[: len(picture.axes) - 2]
+        for index in np.ndindex(*leading):
+            writer.write(index, np.asarray(data[index]))
+    return Path(path)
+
+
+def _stored_dtype(dtype: np.dtype[Any], spool: SliceSpool, kind: Kind) -> np.dtype[Any]:
+    """Choose the dtype of the file: for labels the smallest that viewers show exactly.
+
+    ImageJ opens uint32 as float32, which is exact up to 2^24 only, so labels are
+    uint16 wherever they fit.
+    """
+    if kind == "image" or dtype.kind not in "ui":
+        return _likely_dtype(dtype, kind)
+    if spool.lowest < 0:
+        raise OutputError("Labels must not be negative.", "Renumber them from 1.")
+    if dtype.itemsize == 1 and spool.highest <= 255:
+        return np.dtype(np.uint8)
+    if spool.highest <= 65535:
+        return np.dtype(np.uint16)
+    if spool.highest >= 2**32:
+        raise OutputError("Labels beyond 4294967295 fit no TIFF.", "Renumber them from 1.")
+    return np.dtype(np.uint32)
+
+
+def _likely_dtype(dtype: np.dtype[Any], kind: Kind) -> np.dtype[Any]:
+    """Return the dtype of the file as far as it can be told before the values are known."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "f" and dtype.itemsize < 4:
+        return np.dtype(np.float32)
+    return np.dtype(np.uint32) if kind == "labels" and dtype.itemsize > 4 else dtype
+
+
+def _write(path: Path, dialect: Dialect, spool: SliceSpool, dtype: np.dtype[Any]) -> None:
+    shape = (*spool.leading_shape, *spool.slice_shape)
+    large = math.prod(shape) * dtype.itemsize > 3 << 30
+    with tifffile.TiffWriter(
+        path, bigtiff=large and dialect.ome, ome=dialect.ome, imagej=not dialect.ome
+    ) as tif:
+        tif.write(
+            spool.slices(dtype),
+            shape=shape,
+            dtype=dtype,
+            photometric=dialect.photometric,
+            compression="zlib",  # with a predictor old ImageJ shows wrong values
+            resolution=dialect.resolution,
+            resolutionunit=dialect.resolution_unit,
+            metadata=dialect.metadata,
+            software="napari-slicewise",
+        )
+
+
+def _compare(path: Path, name: Path, spool: SliceSpool, dtype: np.dtype[Any]) -> None:
+    """Read the file back and compare it with what was written."""
+    with tifffile.TiffFile(path) as tif:
+        pages = len(tif.pages)
+        wanted = math.prod(spool.leading_shape)
+        if pages != wanted:
+            raise OutputError(f"{name.name} came back with {pages} planes instead of {wanted}.")
+        for page, values in zip(tif.pages, spool.slices(dtype), strict=True):
+            if not np.array_equal(page.asarray(), values, equal_nan=dtype.kind in "fc"):
+                raise OutputError(f"{name.name} did not come back as it was written.")
