@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import zarr
+
 from napari_slicewise.editing.session import EditSession, merge_around_edits
 from napari_slicewise.io.source import ArraySource
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from napari_slicewise.inference.loading import LoadedModel, load_model_file
 from napari_slicewise.models.checkpoint import write_checkpoint
 from napari_slicewise.models.spec import ModelSpec

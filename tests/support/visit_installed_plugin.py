@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ["NAPARI_CONFIG"] = ""  # settings in memory; must come before napari is imported
@@ -13,9 +14,14 @@ import napari
 from napari._app_model import get_app_model  # the only way to ask what a menu holds
 from npe2 import PluginManager
 
-import napari_slicewise
-
 PLUGIN = "napari-slicewise"
+
+
+def folder_of(package: str) -> Path:
+    """Where a package was found."""
+    spec = find_spec(package)
+    assert spec is not None
+    return Path(next(iter(spec.submodule_search_locations or [])))
 
 
 def menu(name: str) -> list[str]:
@@ -27,22 +33,18 @@ def menu(name: str) -> list[str]:
 
 def main() -> None:
     """Visit the menus, the samples and the reader."""
-    manifest = PluginManager.instance().get_manifest(PLUGIN)
     viewer = napari.Viewer(show=False)
+    manifest = PluginManager.instance().get_manifest(PLUGIN)
     found: dict[str, object] = {
-        "package": napari_slicewise.__file__,
+        "package": str(folder_of("napari_slicewise")),
+        "manifest": str(folder_of("napari_slicewise_manifest")),
         "segment_menu": menu("napari/layers/segment"),
         "sample_menu": menu(f"napari/file/samples/{PLUGIN}"),
         "widgets": [widget.display_name for widget in manifest.contributions.widgets or []],
     }
     samples = viewer.open_sample(PLUGIN, "nuclei3d_truth")
     found["sample_shapes"] = [list(layer.data.shape) for layer in samples]
-    folder = Path(samples[0].source.path or "")
-    from napari_slicewise.widgets.samples import sample_folder
-
-    folder = sample_folder()
-    found["manifest"] = str(folder)
-    (layer,) = viewer.open(folder / "membranes.tif", plugin=PLUGIN)
+    (layer,) = viewer.open(folder_of("napari_slicewise_samples") / "membranes.tif", plugin=PLUGIN)
     found["read_shape"] = list(layer.data.shape)
     found["read_units"] = [str(unit) for unit in layer.units]
     viewer.window.add_plugin_dock_widget(PLUGIN, "Segment")

@@ -162,6 +162,7 @@ class SegmentController:
         if client is not None:
             client.close()
         if phase == "idle":
+            self.status_changed.emit(str(error))
             return
         seconds = time.monotonic() - self._began
         details = {"model": self._model}

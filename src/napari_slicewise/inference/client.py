@@ -92,8 +92,8 @@ class WorkerClient:
     def begin(self, request: Request, source: SliceSource) -> None:
         """Send a request whose slices are read from ``source`` by this process."""
         height, width = source.slice_shape
-        itemsize = max(_LARGEST_VALUE_BYTES, source.dtype.itemsize)
-        slot_bytes = max(source.channels, 1) * height * width * itemsize
+        pixel_bytes = max(_LARGEST_VALUE_BYTES, source.channels * source.dtype.itemsize)
+        slot_bytes = height * width * pixel_bytes
         self._slots = SharedSlots.create(_SLOTS, slot_bytes)
         self._source = source
         note = SourceNote(

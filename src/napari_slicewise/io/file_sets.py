@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.array_keys import dropped, full_key, positions
-from napari_slicewise.io.file_names import Layout, lay_out
+from napari_slicewise.io.file_names import Layout
 from napari_slicewise.io.image_info import Axis, Channel, ImageInfo
 
 __all__ = ["StackedArray", "folder_entry", "open_stack"]
@@ -56,14 +56,14 @@ def folder_entry(folder: Path) -> Path | list[Path] | None:
 
 
 def open_stack(
-    files: Sequence[Path], open_one: Callable[[Path], _Opened]
+    layout: Layout, open_one: Callable[[Path], _Opened]
 ) -> tuple[ImageInfo, StackedArray]:
     """Open numbered files as one image.
 
     Parameters
     ----------
-    files
-        The files.
+    layout
+        Which file lies where.
     open_one
         Opens one of them.
 
@@ -72,7 +72,6 @@ def open_stack(
     ImageError
         When the first file cannot be read.
     """
-    layout = lay_out(files)
     if not layout.places:
         raise ImageError("There is no file to open.")
     first_path = layout.places[min(layout.places)]

@@ -6,17 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_slicewise.errors import OutputError
 from napari_slicewise.io.image_info import Axis
 from napari_slicewise.io.own_notes import NOTES_KEY, write_notes
+from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.units import MICROMETRES, SECONDS
-
-if TYPE_CHECKING:
-    from napari_slicewise.io.tiff_writer import Picture
 
 __all__ = ["Dialect", "choose_dialect"]
 

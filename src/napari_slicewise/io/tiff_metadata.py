@@ -87,7 +87,7 @@ def file_notes(tif: Any) -> FileNotes:
 
 
 def series_info(
-    tif: Any, index: int, levels: Sequence[Any], notes: FileNotes, path: str
+    tif: Any, index: int, series: Any, levels: Sequence[Any], notes: FileNotes, path: str
 ) -> ImageInfo:
     """Describe one series.
 
@@ -97,6 +97,8 @@ def series_info(
         The open ``TiffFile``.
     index
         Number of the series.
+    series
+        The ``TiffPageSeries``.
     levels
         Arrays of the pyramid, as :class:`~napari_slicewise.io.tiff_pages.PageArray`.
     notes
@@ -104,7 +106,6 @@ def series_info(
     path
         The file as the user knows it.
     """
-    series = tif.series[index]
     page = series.keyframe
     names, channel_axis, rgb = _axis_names(series, levels[0], notes)
     image = _ome_image(tif, index, notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from napari_slicewise.io.array_keys import dropped, full_key, positions
 from napari_slicewise.io.file_lease import FileLease
 from napari_slicewise.io.tiff_damage import corrupt, explain_damage
+from napari_slicewise.io.tiff_segments import Region, blank, read_plain, read_segments
 
 __all__ = ["PageArray"]
 
@@ -56,6 +56,7 @@ class PageArray:
         self._dataoffset: int | None = level.dataoffset
         self.page_count = math.prod(self.leading_shape)
         self._transform = level.transform
+        self.planes_held = self.page_count
 
     @property
     def ndim(self) -> int:
@@ -108,7 +109,8 @@ class PageArray:
         if whole > _LARGE_PAGE_BYTES and whole > 5000 * max(1, stored):
             raise corrupt(self._path, f"{stored} bytes cannot hold a plane of {self.page_shape}")
         if self._dataoffset is not None:
-            self._check_end(self._series.keyframe, self._dataoffset + self.page_count * whole)
+            planes = self._dataoffset + self.planes_held * keyframe.nbytes
+            self._check_end(keyframe, planes)
             return
         for number in {0, len(self._series) - 1}:
             page = self._series[number]
@@ -121,6 +123,13 @@ class PageArray:
         size = page.parent.filehandle.size
         if end > size:
             raise corrupt(self._path, f"it is cut off, {end - size} bytes are missing")
+
+    def forgive_cut(self) -> None:
+        """Show zeros for the planes of a plain stack that the file has lost at its end."""
+        if self._dataoffset is not None:
+            room = self._keyframe.parent.filehandle.size - self._dataoffset
+            held = min(self.page_count, room // self._keyframe.nbytes)
+            self.planes_held = max(1, held)
 
     def unsqueeze(self, shape: tuple[int, ...]) -> None:
         """Bring back axes of size 1; a shape that does not fit is left alone."""
@@ -206,7 +215,7 @@ class PageArray:
         rows = slice(*rows.indices(height)[:2])
         columns = slice(*columns.indices(width)[:2])
         with explain_damage(self._path, f"read plane {number} of {self.page_count}"):
-            block = self._read_block(number, rows, columns)  # (separate, depth, y, x, contiguous)
+            block = self._read_block(number, (rows, columns))
         block = np.moveaxis(block, 0, 3)  # (depth, y, x, separate, contiguous)
         block = block.reshape(*block.shape[:3], self._samples)
         if self._transform is not None:  # gel scanners store the square root of what they measure
@@ -215,103 +224,23 @@ class PageArray:
             block = block[..., 0]
         return block if self._keyframe.shaped[1] > 1 else block[0]
 
-    def _read_block(self, number: int, rows: slice, columns: slice) -> NDArray[Any]:
+    def _read_block(self, number: int, region: Region) -> NDArray[Any]:
         """Read a region of a page as ``(separate sample, depth, y, x, contiguous sample)``."""
-        if self._dataoffset is not None:
-            offset = self._dataoffset + number * self._keyframe.nbytes
-            with self._lease.reading(self._keyframe.parent.filehandle) as handle:
-                return self._read_plain(handle, offset, rows, columns)
-        with self._lease.reading(self._keyframe.parent.filehandle) as handle, handle.lock:
-            page = self._series[number]
-        if page is None or (self._keyframe.is_final and page.dataoffsets[:1] == (0,)):
-            return self._blank(rows, columns)
-        with self._lease.reading(page.parent.filehandle) as handle:
-            if self._keyframe.is_final:
-                return self._read_plain(handle, page.dataoffsets[0], rows, columns)
-            return self._read_segments(handle, page, rows, columns)
-
-    def _blank(self, rows: slice, columns: slice) -> NDArray[Any]:
-        separate, depth, _, _, contiguous = self._keyframe.shaped
-        shape = (separate, depth, rows.stop - rows.start, columns.stop - columns.start, contiguous)
-        return np.full(shape, self._keyframe.nodata, self._keyframe.dtype)
-
-    def _read_plain(self, handle: Any, offset: int, rows: slice, columns: slice) -> NDArray[Any]:
-        """Read rows of pixels that lie in the file as they are."""
-        separate, depth, height, width, contiguous = self._keyframe.shaped
-        stored = np.dtype(self._keyframe.parent.byteorder + np.dtype(self._keyframe.dtype).char)
-        bands = separate == 1 and depth == 1
-        start = rows.start if bands else 0
-        count = rows.stop - start if bands else height
-        row_bytes = width * contiguous * stored.itemsize
-        wanted = separate * depth * count * row_bytes
-        with handle.lock:
-            handle.seek(offset + start * row_bytes)
-            data = handle.read(wanted)
-        if len(data) < wanted:
-            raise corrupt(self._path, f"it ends {wanted - len(data)} bytes before its last pixel")
-        block = np.frombuffer(data, stored).reshape(separate, depth, count, width, contiguous)
-        block = block[:, :, rows.start - start : rows.stop - start, columns]
-        return block.astype(stored.newbyteorder("="))
-
-    def _read_segments(self, handle: Any, page: Any, rows: slice, columns: slice) -> NDArray[Any]:
-        """Decode the strips or tiles that touch the region; all of them if most do."""
-        whole = self._keyframe.shaped[2] * self._keyframe.shaped[3]
-        region = (rows.stop - rows.start) * (columns.stop - columns.start)
-        if 2 * region >= whole or self._keyframe.jpegheader is not None:
-            block: NDArray[Any] = page.asarray(squeeze=False)
-            return block[:, :, rows, columns]
-        block = self._blank(rows, columns)
-        with handle.lock:
-            self._keyframe.init_decode()
-        for index in self._segments_in(rows, columns):
-            self._paste_segment(handle, page, index, block, (rows, columns))
-        return block
-
-    def _segments_in(self, rows: slice, columns: slice) -> Iterator[int]:
-        """Numbers of the strips or tiles that touch the region."""
         keyframe = self._keyframe
-        separate, depth, height, width, _ = keyframe.shaped
-        tile = (
-            (max(1, keyframe.tiledepth), keyframe.tilelength, keyframe.tilewidth)
-            if keyframe.is_tiled
-            else (1, keyframe.rowsperstrip, width)
-        )
-        counts = [math.ceil(n / t) for n, t in zip((depth, height, width), tile, strict=True)]
-        across = range(columns.start // tile[2], math.ceil(columns.stop / tile[2]))
-        down = range(rows.start // tile[1], math.ceil(rows.stop / tile[1]))
-        for plane in range(separate * counts[0]):
-            for y, x in product(down, across):
-                yield (plane * counts[1] + y) * counts[2] + x
-
-    def _paste_segment(
-        self, handle: Any, page: Any, index: int, block: NDArray[Any], region: tuple[slice, slice]
-    ) -> None:
-        if index >= len(page.dataoffsets) or not page.databytecounts[index]:
-            return  # a sparse file leaves empty tiles out
-        with handle.lock:
-            handle.seek(page.dataoffsets[index])
-            data = handle.read(page.databytecounts[index])
-        arguments: dict[str, Any] = {"_fullsize": False}
-        if self._keyframe.compression in {6, 7, 34892, 33007}:  # the JPEG family
-            arguments |= {"jpegtables": page.jpegtables, "jpegheader": self._keyframe.jpegheader}
-        segment, (sample, depth, top, left, _), shape = self._keyframe.decode(
-            data, index, **arguments
-        )
-        if segment is None:
-            return
-        rows, columns = region
-        y = slice(max(top, rows.start), min(top + shape[1], rows.stop))
-        x = slice(max(left, columns.start), min(left + shape[2], columns.stop))
-        block[
-            sample,
-            depth : depth + shape[0],
-            y.start - rows.start : y.stop - rows.start,
-            x.start - columns.start : x.stop - columns.start,
-        ] = segment[
-            : self._keyframe.shaped[1] - depth,
-            y.start - top : y.stop - top,
-            x.start - left : x.stop - left,
-        ]
+        if number >= self.planes_held:
+            return blank(keyframe, region)
+        if self._dataoffset is not None:
+            offset = self._dataoffset + number * keyframe.nbytes
+            with self._lease.reading(keyframe.parent.filehandle) as handle:
+                return read_plain(handle, keyframe, offset, region)
+        with self._lease.reading(keyframe.parent.filehandle) as handle, handle.lock:
+            page = self._series[number]
+        if page is None or (keyframe.is_final and not any(page.dataoffsets)):
+            return blank(keyframe, region)
+        with self._lease.reading(page.parent.filehandle) as handle:
+            if keyframe.is_final:
+                return read_plain(handle, keyframe, page.dataoffsets[0], region)
+            return read_segments(handle, page, region)
 
 
 def _leading_shape(level: Any) -> tuple[int, ...]:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import tifffile
-
 from napari_slicewise.errors import ImageError
-from napari_slicewise.io.file_lease import FileLease
+from napari_slicewise.io.file_names import lay_out
 from napari_slicewise.io.file_sets import folder_entry, open_stack
 from napari_slicewise.io.image_info import ImageInfo, ImageWarning
 from napari_slicewise.io.layer_data import LayerData, image_layers
-from napari_slicewise.io.ome_sets import Located, is_companion, locate
+from napari_slicewise.io.ome_sets import is_companion
 from napari_slicewise.io.source import ArraySource
-from napari_slicewise.io.tiff_damage import corrupt, explain_damage, short_name
-from napari_slicewise.io.tiff_metadata import file_notes, is_scene, series_info
+from napari_slicewise.io.tiff_damage import short_name
+from napari_slicewise.io.tiff_open import look_into
 from napari_slicewise.io.tiff_pages import PageArray
 
 __all__ = [
@@ -153,16 +149,16 @@ def read_layers(path: PathLike | Sequence[PathLike]) -> list[LayerData]:
     """
     if isinstance(path, (str, os.PathLike)):
         images = open_series(path)
-        stem = _stem(Path(path))
     else:
         files = [Path(file) for file in path]
-        images = [_open_stack(files)] if len(files) > 1 else open_series(files[0])
-        stem = _stem(files[0])
+        images = _open_files(files) if len(files) > 1 else open_series(files[0])
     layers: list[LayerData] = []
     for number, image in enumerate(images):
         for sentence in image.info.warnings:
             warnings.warn(f"{short_name(image.info.path)}: {sentence}.", ImageWarning, stacklevel=2)
-        layers += image_layers(image.info, image.levels, stem, visible=number == 0)
+        layers += image_layers(
+            image.info, image.levels, _stem(Path(image.info.path)), visible=number == 0
+        )
     return layers
 
 
@@ -201,7 +197,7 @@ def describe_series(path: PathLike) -> list[ImageInfo]:
     entry = folder_entry(place) if place.is_dir() else place
     if entry is None or isinstance(entry, list):
         return [image.info for image in _open(place, None)]
-    return [info for info, _ in _look_into(entry, None, str(path))]
+    return [info for info, _ in look_into(entry, None, str(path))]
 
 
 def _open(path: Path, series: int | None) -> list[OpenedImage]:
@@ -210,82 +206,28 @@ def _open(path: Path, series: int | None) -> list[OpenedImage]:
         entry = folder_entry(path)
         if entry is None:
             raise ImageError(f"{short_name(path)} is a folder without TIFF files.")
-        return [_open_stack(entry)] if isinstance(entry, list) else _open(entry, series)
+        return _open_files(entry) if isinstance(entry, list) else _open(entry, series)
     return [
         OpenedImage(info, tuple(_read_if_small(level) for level in levels))
-        for info, levels in _look_into(path, series, str(path))
+        for info, levels in look_into(path, series, str(path))
     ]
-
-
-def _look_into(
-    path: Path, series: int | None, name: str
-) -> list[tuple[ImageInfo, list[PageArray]]]:
-    """Read the tags of a file, or of the master of the set that it belongs to."""
-    with explain_damage(path, "open it"):
-        located = locate(path) if is_companion(path) else Located(path)
-        for _ in range(2):
-            with _opened_file(located) as tif:
-                again = locate(located.path, tif.pages.first.description or "")
-                if located.xml is not None or (again.path == located.path and again.xml is None):
-                    return _series_of(tif, name, series, located.warnings or again.warnings)
-            located = again
-        raise corrupt(path, "the files of its set point at each other")
-
-
-@contextmanager
-def _opened_file(located: Located) -> Iterator[Any]:
-    """Open a TIFF; tifffile's own log goes nowhere, its complaints are told as ours."""
-    tifffile_log = logging.getLogger("tifffile")
-    if not tifffile_log.handlers:
-        tifffile_log.addHandler(logging.NullHandler())
-        tifffile_log.propagate = False
-    if located.path.stat().st_size == 0:
-        raise corrupt(located.path, "it is empty")
-    with tifffile.TiffFile(located.path, omexml=located.xml) as tif:
-        yield tif
-
-
-def _series_of(
-    tif: Any, path: str, wanted: int | None, found: tuple[str, ...]
-) -> list[tuple[ImageInfo, list[PageArray]]]:
-    """Open one series of a file, or all that are scenes."""
-    notes = file_notes(tif)
-    every = range(len(tif.series))
-    if wanted is not None and wanted not in every:
-        raise ImageError(
-            f"There is no series {wanted}: {short_name(path)} has {len(tif.series)}.",
-            f"Choose one from 0 to {len(tif.series) - 1}.",
-        )
-    chosen = [wanted] if wanted is not None else [i for i in every if is_scene(tif.series[i])]
-    lease = FileLease()
-    images: list[tuple[ImageInfo, list[PageArray]]] = []
-    for index in chosen or [0]:
-        levels = _levels(tif.series[index], lease, path, notes.own)
-        info = series_info(tif, index, levels, notes, path)
-        info = replace(info, warnings=found + info.warnings)
-        images.append((info, levels))
-    return images
-
-
-def _levels(series: Any, lease: FileLease, path: str, own: Mapping[str, Any]) -> list[PageArray]:
-    """Return the pyramid; in our own files with the axes of size 1 that tifffile drops."""
-    shape = own.get("shape")
-    levels = [PageArray(level, lease, path) for level in series.levels]
-    for level in levels:
-        level.check()
-    if isinstance(shape, list) and len(levels) == 1:
-        levels[0].unsqueeze(tuple(shape))
-    return levels
 
 
 def _read_if_small(level: PageArray) -> Any:
     return level[...] if level.nbytes <= _SMALL_BYTES else level
 
 
-def _open_stack(files: Sequence[Path]) -> OpenedImage:
-    """Open numbered files as one image."""
-    info, array = open_stack(files, lambda file: _open(file, 0)[0])
-    return OpenedImage(info, (array,))
+def _open_files(files: Sequence[Path]) -> list[OpenedImage]:
+    """Open numbered files as one image, files without common numbers one by one."""
+    layout = lay_out(files)
+    if len(layout.places) == 1 and len(files) > 1:
+        return [_open(file, 0)[0] for file in files]
+    info, array = open_stack(layout, lambda file: _open(file, 0)[0])
+    left_out = len(files) - len(layout.places)
+    if left_out:
+        said = f"{left_out} files with other names are left out of the stack"
+        info = replace(info, warnings=(*info.warnings, said))
+    return [OpenedImage(info, (array,))]
 
 
 def _stem(path: Path) -> str:

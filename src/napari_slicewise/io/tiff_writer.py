@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -15,45 +15,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from napari_slicewise.errors import OutputError
 from napari_slicewise.io.atomic_file import check_output, explain_output, replacing
-from napari_slicewise.io.image_info import Axis, Channel
+from napari_slicewise.io.image_info import Axis
+from napari_slicewise.io.picture import Kind, Picture
 from napari_slicewise.io.slice_spool import SliceSpool
 from napari_slicewise.io.tiff_dialects import Dialect, choose_dialect
 
-__all__ = ["LabelsWriter", "Picture", "write_labels", "write_picture"]
+__all__ = ["LabelsWriter", "write_labels", "write_picture"]
 
 PathLike = str | os.PathLike[str]
-Kind = Literal["labels", "image"]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What is to be written, besides its pixels.
-
-    Parameters
-    ----------
-    axes
-        All axes in the order of the array, ``c`` for channels; rows and columns are the last
-        two, but for the colours of an RGB picture.
-    kind
-        ``labels`` come back as a labels layer.
-    channels
-        Names and colours, one a channel; may be empty.
-    rgb
-        Whether a last axis of 3 or 4, not among ``axes``, holds colours.
-    provenance
-        How the picture was made; anything that JSON can say.
-    """
-
-    axes: tuple[Axis, ...]
-    kind: Kind = "labels"
-    channels: tuple[Channel, ...] = ()
-    rgb: int = 0
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return (*(axis.size for axis in self.axes), *((self.rgb,) if self.rgb else ()))
 
 
 class LabelsWriter:

@@ -20,6 +20,9 @@ __all__ = ["Batch", "PatchSampler", "TrainingImage"]
 EMPTY_CHANCE = 0.03
 OBJECT_CHANCE = 0.85  # a patch's centre is an object, else anywhere
 DIM_CHANCE = 0.3
+ROUGH_CHANCE = 0.3
+SMALLEST_SCALE, LARGEST_SCALE = 0.5, 2.7
+NEAR_CHANCE = 0.35  # a scale near 1, else anywhere between the two
 PLAIN_CHANCE = 0.15  # no change of intensity
 CLIP = (-1.0, 4.0)
 
@@ -126,6 +129,8 @@ class PatchSampler:
         image, labels, distance, weight = augment.flip_and_turn(
             [image, labels, distance, weight], rng
         )
+        if rng.random() < ROUGH_CHANCE:
+            image = augment.roughen_objects(image, labels, rng)
         if rng.random() < DIM_CHANCE:
             image = augment.dim_objects(image, labels, rng)
         if rng.random() >= PLAIN_CHANCE:
@@ -145,9 +150,11 @@ def _prepare(image: TrainingImage) -> _Truth:
 
 
 def _draw_scale(rng: np.random.Generator) -> tuple[float, float]:
-    """Magnification of rows and columns: half to double, slightly stretched."""
-    spread = 0.2 if rng.random() < 0.35 else np.log(2.0)
-    common = rng.uniform(-spread, spread)
+    """Magnification of rows and columns: half to nearly triple, slightly stretched."""
+    if rng.random() < NEAR_CHANCE:
+        common = rng.uniform(-0.2, 0.2)
+    else:
+        common = rng.uniform(np.log(SMALLEST_SCALE), np.log(LARGEST_SCALE))
     stretch = rng.uniform(-0.12, 0.12)
     return float(np.exp(common + stretch)), float(np.exp(common - stretch))
 
