@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from napari_slicewise.errors import RequestError
 from napari_slicewise.geometry import Box, pad_to_multiple, tile_grid
 

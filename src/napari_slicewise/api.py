@@ -146,7 +146,7 @@ def segment(
     elif channel is not None and channel_axis is None:
         raise RequestError("To choose a channel of an array, say which axis counts the channels.")
     else:
-        source = ArraySource(image, channel_axis=channel_axis, channel=channel)
+        source = _array_source(image, channel_axis, channel)
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
     request = Request(
         model=loaded.spec.name,
@@ -160,3 +160,13 @@ def segment(
     for done in SegmentRun(request, source, loaded):
         result[done.index] = done.values
     return result
+
+
+def _array_source(array: Any, channel_axis: int | None, channel: int | None) -> ArraySource:
+    """Take the last two axes that are not the channels for rows and columns."""
+    ndim = len(array.shape)
+    own = None if channel_axis is None else channel_axis % max(ndim, 1)
+    plane = [axis for axis in range(ndim) if axis != own][-2:]
+    if len(plane) < 2:
+        plane = [-2, -1]  # too few axes: the error says so
+    return ArraySource(array, (plane[0], plane[1]), channel_axis, channel)

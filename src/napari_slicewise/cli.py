@@ -101,6 +101,14 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         metavar="A:B",
         help="slices A to B, B excluded, along the last stack axis; the others stay blank",
     )
+    _add_shaping(parser)
+    add("--quiet", action="store_true", help="print nothing but errors")
+    parser.set_defaults(run=_segment)
+
+
+def _add_shaping(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how probabilities become objects."""
+    add = parser.add_argument
     add("--threshold", type=float, metavar="T", help="foreground probability, 0 to 1")
     add(
         "--output",
@@ -117,8 +125,6 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         choices=("stack", "slice"),
         help="normalise over the whole stack or each slice by itself (default: stack)",
     )
-    add("--quiet", action="store_true", help="print nothing but errors")
-    parser.set_defaults(run=_segment)
 
 
 def _slice_range(text: str) -> tuple[int | None, int | None]:

@@ -41,6 +41,8 @@ class SegmentController:
     def __init__(self) -> None:
         self.phase: Phase = "idle"
         self._client: WorkerClient | None = None
+        # Never held while a signal is emitted: who hears it may wait for the GUI thread,
+        # which may be waiting for this lock.
         self._lock = threading.RLock()
         self._model = ""
         self._total = 0
@@ -85,7 +87,8 @@ class SegmentController:
             self._model = request.model
             self._total, self._done = len(request.indices), 0
             self._began = time.monotonic()
-            self._set_phase("starting")
+            self.phase = "starting"
+        self.phase_changed.emit("starting")
         self.status_changed.emit("Starting")
         client.begin(request, source)
 
@@ -98,7 +101,8 @@ class SegmentController:
             client, phase = self._client, self.phase
             if client is None or phase == "idle":
                 return
-            self._set_phase("stopping")
+            self.phase = "stopping"
+        self.phase_changed.emit("stopping")
         self.status_changed.emit("Stopping after the tiles under way")
         if phase == "stopping":
             client.kill()
@@ -138,8 +142,11 @@ class SegmentController:
             self._done += 1
             if self._done == 1:
                 self._first_done = now
-                if self.phase == "starting":
-                    self._set_phase("running")
+            begins = self.phase == "starting"
+            if begins:
+                self.phase = "running"
+        if begins:
+            self.phase_changed.emit("running")
         # From the second slice on, the time before the first one (loading) does not count.
         if self._done > 1:
             rate = (self._done - 1) / max(now - self._first_done, 1e-6)
@@ -151,7 +158,8 @@ class SegmentController:
 
     def _end(self, report: RunReport) -> None:
         with self._lock:
-            self._set_phase("idle")
+            self.phase = "idle"
+        self.phase_changed.emit("idle")
         self.run_finished.emit(report)
 
     def _mourn(self, error: WorkerError) -> None:
@@ -173,7 +181,3 @@ class SegmentController:
                 "failed", self._done, seconds, error.message, error.hint, details=details
             )
         self._end(report)
-
-    def _set_phase(self, phase: Phase) -> None:
-        self.phase = phase
-        self.phase_changed.emit(phase)

@@ -123,7 +123,7 @@ class WorkerClient:
         self._reads.put(None)
         for thread in self._threads:
             if thread is not me:
-                thread.join(timeout=5.0)
+                thread.join(timeout=2.0)
         self._forget_run()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
