@@ -52,3 +52,32 @@ def test_zarr_and_rolled_planes_are_written_in_place():
     machine = np.arange(15, dtype=np.uint32).reshape(5, 3)
     session.merge((2,), machine)
     np.testing.assert_array_equal(store[:, 2, :], machine.T)
+
+
+def test_painting_with_a_number_of_the_machine_continues_that_object():
+    labels = np.zeros((2, 1, 4), np.uint32)
+    session = EditSession(ArraySource(labels))
+    session.merge((0,), np.array([[0, 1, 2, 0]], np.uint32))
+    labels[1, 0, 0] = 2
+    session.reserve(2)
+    session.merge((1,), np.array([[0, 1, 2, 0]], np.uint32))
+    assert labels[1, 0].tolist() == [2, 1, 2, 0]
+
+
+def test_a_number_painted_on_a_finished_slice_is_not_used_by_the_machine_later():
+    labels = np.zeros((2, 1, 4), np.uint32)
+    session = EditSession(ArraySource(labels))
+    session.merge((0,), np.array([[0, 1, 0, 0]], np.uint32))
+    labels[0, 0, 3] = 2
+    session.reserve(2)
+    session.merge((1,), np.array([[0, 1, 2, 0]], np.uint32))
+    assert labels[1, 0].tolist() == [0, 1, 3, 0]
+
+
+def test_merge_returns_the_machines_slice_as_it_was_numbered():
+    labels = np.zeros((1, 1, 3), np.uint32)
+    labels[0, 0, :2] = 1
+    session = EditSession(ArraySource(labels))
+    numbered = session.merge((0,), np.array([[1, 1, 2]], np.uint32))
+    assert numbered.tolist() == [[3, 3, 2]]
+    assert labels[0].tolist() == [[1, 1, 2]]

@@ -8,6 +8,7 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.source import ArraySource
 

@@ -40,8 +40,9 @@ class EditSession:
     """Writes finished slices into a labels array around what a human painted meanwhile.
 
     The array starts blank, so whatever is in a slice before the machine's answer
-    arrives was put there by hand. Numbers that the human uses are left to the human:
-    a machine object with such a number gets a new one, the same in all later slices.
+    arrives was put there by hand. A number that the human was the first to use is left
+    to the human: a machine object with that number gets a new one, the same in all later
+    slices. Painting with a number of the machine's continues that object.
 
     Parameters
     ----------
@@ -55,37 +56,52 @@ class EditSession:
         self._labels = labels
         self._renumber = renumber
         self._new_number: dict[int, int] = {}
-        self._by_hand: set[int] = set()
         self._largest = 0
+        self._largest_of_machine = 0
 
     @property
     def next_free(self) -> int:
         """A number that no object has."""
         return self._largest + 1
 
-    def merge(self, index: SliceIndex, machine: NDArray[Any]) -> None:
-        """Write one slice of the machine's, ``(y, x)``, around the strokes already there."""
-        current = self._labels.read_slice(index)[0]
-        if self._renumber:
-            machine = self._without_collisions(current, machine)
-        merged = merge_around_edits(current, np.zeros((), current.dtype), machine)
-        self._labels.write_slice(index, merged)
+    def reserve(self, number: int) -> None:
+        """Leave a number to the human, who painted with it, unless it is the machine's."""
+        if self._renumber and number > self._largest_of_machine:
+            self._largest = max(self._largest, number)
+            self._new_number.setdefault(number, 0)  # the new one is chosen when it is needed
 
-    def _without_collisions(self, current: NDArray[Any], machine: NDArray[Any]) -> NDArray[Any]:
-        numbers = np.unique(machine)
-        self._by_hand.update(int(n) for n in np.unique(current) if n)
-        self._largest = max(self._largest, int(numbers[-1]), *self._by_hand, 0)
-        lookup = {}
-        for number in (int(n) for n in numbers if n):
-            if number in self._by_hand or number in self._new_number:
-                if number not in self._new_number:
+    def merge(self, index: SliceIndex, machine: NDArray[Any]) -> NDArray[Any]:
+        """Write one slice of the machine's, ``(y, x)``, around the strokes already there.
+
+        Returns
+        -------
+        NDArray
+            ``(y, x)``: the machine's slice with the numbers that its objects have got,
+            what lies under the strokes included.
+        """
+        current = self._labels.read_slice(index)[0]
+        painted = bool(current.any())
+        if self._renumber:
+            if painted:
+                for number in np.unique(current[current > 0]):
+                    self.reserve(int(number))
+            machine = self._without_collisions(machine)
+        merged = merge_around_edits(current, np.zeros((), current.dtype), machine)
+        self._labels.write_slice(index, merged if painted else machine)
+        return machine
+
+    def _without_collisions(self, machine: NDArray[Any]) -> NDArray[Any]:
+        largest = int(machine.max(initial=0))
+        self._largest = max(self._largest, largest)
+        colliding = [number for number in self._new_number if number <= largest]
+        if colliding:
+            table = np.arange(largest + 1, dtype=np.uint32)
+            for number in colliding:
+                if not self._new_number[number]:
                     self._largest += 1
                     self._new_number[number] = self._largest
-                lookup[number] = self._new_number[number]
-        if not lookup:
-            return machine
-        table = np.arange(int(numbers[-1]) + 1, dtype=np.int64)
-        for old, new in lookup.items():
-            table[old] = new
-        renumbered: NDArray[Any] = table[machine]
-        return renumbered
+                table[number] = self._new_number[number]
+            machine = table[machine]
+            largest = max(largest, *(self._new_number[number] for number in colliding))
+        self._largest_of_machine = max(self._largest_of_machine, largest)
+        return machine

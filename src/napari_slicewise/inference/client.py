@@ -122,8 +122,8 @@ class WorkerClient:
         me = threading.current_thread()
         self._reads.put(None)
         for thread in self._threads:
-            if thread is not me:
-                thread.join(timeout=2.0)
+            if thread is not me:  # a slow read of the image may go on; nobody waits for it
+                thread.join(timeout=0.5)
         self._forget_run()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:

@@ -42,8 +42,11 @@ def is_scalar(key: Any) -> bool:
 
 def positions(key: Any, size: int) -> list[int]:
     """Return the positions on an axis of that size which a key picks."""
-    picked = np.atleast_1d(np.arange(size)[key])
-    return [int(position) for position in picked]
+    if isinstance(key, slice):
+        return list(range(size)[key])
+    if is_scalar(key):
+        return [range(size)[key]]
+    return [int(position) for position in np.arange(size)[key]]
 
 
 def dropped(keys: Sequence[Any]) -> tuple[Any, ...]:

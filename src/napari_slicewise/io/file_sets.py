@@ -39,9 +39,9 @@ def folder_entry(folder: Path) -> Path | list[Path] | None:
         The folder. One whose only content are folders named ``TimePoint_1`` and so on stands
         for a time series.
     """
-    companions = sorted(folder.glob("*.companion.ome"))
-    if companions:
-        return companions[0]
+    masters = sorted(folder.glob("*.companion.ome")) or sorted(folder.glob("*.nd"))
+    if len(masters) == 1:
+        return masters[0]
     files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
     if not files:
         files = sorted(
@@ -51,8 +51,7 @@ def folder_entry(folder: Path) -> Path | list[Path] | None:
         )
     if not files:
         return None
-    set_of_one = any(".ome.ti" in path.name.lower() or "NDTiffStack" in path.name for path in files)
-    return files[0] if len(files) == 1 or set_of_one else files
+    return files[0] if len(files) == 1 else files
 
 
 def open_stack(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -41,6 +42,8 @@ def image_layers(
         Whether the layers are shown at once; a file's further scenes are not.
     """
     arrays = [_as_layer_array(level) for level in levels]
+    if np.dtype(info.dtype).kind == "c":  # napari shows no complex numbers
+        arrays = [abs(array) for array in arrays]
     name = stem if not info.series_name or info.series_count == 1 else f"{stem} {info.series_name}"
     common = _common(info, visible)
     labels = info.is_labels and np.dtype(info.dtype).kind in "ui" and info.channel_axis is None
@@ -156,7 +159,7 @@ def _as_layer_array(level: Any) -> Any:
     return da.from_array(  # type: ignore[no-untyped-call]
         level,
         chunks=level.chunks,
-        name=f"tiff-{id(level):x}-{level.shape}",
+        name=f"tiff-{uuid4().hex}",
         lock=False,
         asarray=False,
         fancy=False,

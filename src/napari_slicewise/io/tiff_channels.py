@@ -118,8 +118,10 @@ def _with_palette(channel: Channel, page: Any) -> Channel:
         return channel
     table = np.asarray(colormap)
     table = (table >> 8) if table.max(initial=0) > 255 else table
+    top = float(table.shape[1] - 1)
+    table = table[:, :: max(1, table.shape[1] // 256)]  # a palette of 65536 is a smooth one
     color, lookup = lookup_color(table)
-    limits = channel.limits if lookup is None else (0.0, float(table.shape[1] - 1))
+    limits = channel.limits if lookup is None else (0.0, top)
     if color == (0, 0, 0) and lookup is None:
         return channel
     return Channel(channel.name, color, limits, lookup)

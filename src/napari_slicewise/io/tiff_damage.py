@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +16,18 @@ _DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    EOFError,
     LookupError,
     MemoryError,
     NotImplementedError,
     OSError,
     RecursionError,
     RuntimeError,
+    SyntaxError,  # of the XML parser
     TypeError,
     ValueError,
+    struct.error,
+    zlib.error,
 )
 """What tifffile, imagecodecs and numpy raise on damaged bytes; not what ends a program."""
 

@@ -82,7 +82,8 @@ def choose_dialect(path: Path, picture: Picture, dtype: np.dtype[Any]) -> Dialec
     order = [letter for letter in letters if letter in "TZC"]
     fits = dtype.name in _IMAGEJ_DTYPES and order == [x for x in "TZC" if x in order]
     small = math.prod(picture.shape) * dtype.itemsize < _IMAGEJ_BYTES
-    if named_ome or not fits or not small or picture.rgb or "C" in letters:
+    line = 1 in picture.shape[-2:]  # tifffile takes a side of 1 for ImageJ's samples
+    if named_ome or not fits or not small or line or picture.rgb or "C" in letters:
         return _ome(picture, letters, path)
     return _imagej(picture, letters, path)
 

@@ -33,6 +33,7 @@ __all__ = [
     "series_info",
 ]
 
+_RGB_DTYPES = {"uint8", "uint16", "float32"}  # the others would be shown black or white
 _JPEG = {6, 7, 33007, 34892}  # compressions whose decoder turns YCbCr into RGB
 _NOT_SCENES = {"thumbnail", "label", "macro", "map"}  # what slide scanners keep beside the slide
 
@@ -167,12 +168,11 @@ def _axis_names(series: Any, array: Any, notes: FileNotes) -> tuple[list[str], i
         samples in (3, 4)
         and "C" not in trailing
         and notes.imagej.get("mode") != "composite"
-        and np.dtype(series.dtype).kind in "uf"
+        and np.dtype(series.dtype).name in _RGB_DTYPES
         and (
             tag_name(page.photometric) == "RGB"
             or (tag_name(page.photometric) == "YCBCR" and int(page.compression) in _JPEG)
         )
-        and np.dtype(series.dtype).itemsize <= 4
     )
     return names, len(names) - 1, rgb
 

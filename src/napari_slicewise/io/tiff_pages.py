@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -35,9 +36,14 @@ class PageArray:
         Shared by everything that reads the same file.
     path
         For messages.
+    reopen
+        Makes this array anew in another process: a function, and its arguments.
     """
 
-    def __init__(self, level: Any, lease: FileLease, path: str) -> None:
+    def __init__(
+        self, level: Any, lease: FileLease, path: str, reopen: tuple[Callable[..., Any], Any]
+    ) -> None:
+        self._reopen = reopen
         self._series = level
         self._lease = lease
         self._path = path
@@ -57,6 +63,10 @@ class PageArray:
         self.page_count = math.prod(self.leading_shape)
         self._transform = level.transform
         self.planes_held = self.page_count
+
+    def __reduce__(self) -> tuple[Callable[..., Any], Any]:
+        """Travel to other processes as the name of the file."""
+        return self._reopen
 
     @property
     def ndim(self) -> int:
@@ -229,18 +239,27 @@ class PageArray:
         keyframe = self._keyframe
         if number >= self.planes_held:
             return blank(keyframe, region)
-        if self._dataoffset is not None:
-            offset = self._dataoffset + number * keyframe.nbytes
-            with self._lease.reading(keyframe.parent.filehandle) as handle:
+        own = keyframe.parent.filehandle
+        with self._lease.reading(own) as handle:
+            if self._dataoffset is not None:
+                offset = self._dataoffset + number * keyframe.nbytes
                 return read_plain(handle, keyframe, offset, region)
-        with self._lease.reading(keyframe.parent.filehandle) as handle, handle.lock:
-            page = self._series[number]
-        if page is None or (keyframe.is_final and not any(page.dataoffsets)):
+            with handle.lock:  # pages of long stacks are looked up on first use
+                page = self._series[number]
+            if page is not None and page.parent.filehandle is own:
+                return self._read_page_of(handle, page, region)
+        if page is None:
             return blank(keyframe, region)
         with self._lease.reading(page.parent.filehandle) as handle:
-            if keyframe.is_final:
-                return read_plain(handle, keyframe, page.dataoffsets[0], region)
+            return self._read_page_of(handle, page, region)
+
+    def _read_page_of(self, handle: Any, page: Any, region: Region) -> NDArray[Any]:
+        """Read a region of a page that is there."""
+        if not self._keyframe.is_final:
             return read_segments(handle, page, region)
+        if not any(page.dataoffsets):
+            return blank(self._keyframe, region)
+        return read_plain(handle, self._keyframe, page.dataoffsets[0], region)
 
 
 def _leading_shape(level: Any) -> tuple[int, ...]:

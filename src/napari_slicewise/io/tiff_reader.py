@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_slicewise.errors import ImageError
-from napari_slicewise.io.file_names import lay_out
+from napari_slicewise.io.file_names import Layout, lay_out
 from napari_slicewise.io.file_sets import folder_entry, open_stack
 from napari_slicewise.io.image_info import ImageInfo, ImageWarning
 from napari_slicewise.io.layer_data import LayerData, image_layers
+from napari_slicewise.io.metamorph_nd import nd_layout
 from napari_slicewise.io.ome_sets import is_companion
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.io.tiff_damage import short_name
@@ -21,6 +22,8 @@ from napari_slicewise.io.tiff_open import look_into
 from napari_slicewise.io.tiff_pages import PageArray
 
 __all__ = [
+    "SUFFIXES",
+    "LayerData",
     "OpenedImage",
     "describe_series",
     "get_reader",
@@ -175,7 +178,7 @@ def get_reader(
     first = Path(path if isinstance(path, str) else path[0])
     if first.is_dir():
         return read_layers if isinstance(path, str) and folder_entry(first) else None
-    if first.suffix.lower() in SUFFIXES or is_companion(first):
+    if first.suffix.lower() in (*SUFFIXES, ".nd") or is_companion(first):
         return read_layers
     return None
 
@@ -195,7 +198,7 @@ def describe_series(path: PathLike) -> list[ImageInfo]:
     """
     place = Path(path)
     entry = folder_entry(place) if place.is_dir() else place
-    if entry is None or isinstance(entry, list):
+    if entry is None or isinstance(entry, list) or entry.suffix.lower() == ".nd":
         return [image.info for image in _open(place, None)]
     return [info for info, _ in look_into(entry, None, str(path))]
 
@@ -207,6 +210,8 @@ def _open(path: Path, series: int | None) -> list[OpenedImage]:
         if entry is None:
             raise ImageError(f"{short_name(path)} is a folder without TIFF files.")
         return _open_files(entry) if isinstance(entry, list) else _open(entry, series)
+    if path.suffix.lower() == ".nd":
+        return [_open_layout(nd_layout(path))]
     return [
         OpenedImage(info, tuple(_read_if_small(level) for level in levels))
         for info, levels in look_into(path, series, str(path))
@@ -219,15 +224,34 @@ def _read_if_small(level: PageArray) -> Any:
 
 def _open_files(files: Sequence[Path]) -> list[OpenedImage]:
     """Open numbered files as one image, files without common numbers one by one."""
+    if _is_one_set(files):
+        return _open(files[0], None)
     layout = lay_out(files)
     if len(layout.places) == 1 and len(files) > 1:
         return [_open(file, 0)[0] for file in files]
-    info, array = open_stack(layout, lambda file: _open(file, 0)[0])
+    stack = _open_layout(layout)
     left_out = len(files) - len(layout.places)
-    if left_out:
-        said = f"{left_out} files with other names are left out of the stack"
-        info = replace(info, warnings=(*info.warnings, said))
-    return [OpenedImage(info, (array,))]
+    if not left_out:
+        return [stack]
+    said = f"{left_out} files with other names are left out of the stack"
+    info = replace(stack.info, warnings=(*stack.info.warnings, said))
+    return [OpenedImage(info, stack.levels)]
+
+
+def _is_one_set(files: Sequence[Path]) -> bool:
+    """Whether the first file speaks for the others: an OME, Micro-Manager or NDTiff set."""
+    likely = [file for file in files if ".ome.ti" in file.name or "NDTiffStack" in file.name]
+    if not likely:
+        return False
+    info, _ = look_into(likely[0], None, str(likely[0]))[0]
+    xml = str(info.metadata.get("ome_xml", ""))
+    named = sum(file.name in xml for file in files)
+    return named > 1 or info.flavour in ("ndtiff", "mmstack")
+
+
+def _open_layout(layout: Layout) -> OpenedImage:
+    info, array = open_stack(layout, open_image)
+    return OpenedImage(info, (array,))
 
 
 def _stem(path: Path) -> str:

@@ -1,0 +1,246 @@
+"""The Segment form: what the user asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_slicewise.app.segment import SegmentController
+from napari_slicewise.errors import ImageError, SlicewiseError
+from napari_slicewise.inference.request import Request, visiting_order
+from napari_slicewise.io.source import ArraySource
+from napari_slicewise.widgets.advanced import AdvancedOptions
+from napari_slicewise.widgets.image_chooser import ImageChooser
+from napari_slicewise.widgets.layer_source import layer_source, shown_index
+from napari_slicewise.widgets.links import Links
+from napari_slicewise.widgets.model_chooser import ModelChooser, check_channels
+from napari_slicewise.widgets.rows import Choice, Rows
+from napari_slicewise.widgets.run_row import RunRow, is_dark
+from napari_slicewise.widgets.runs import Runs
+from napari_slicewise.widgets.slices_chooser import SlicesChooser
+
+__all__ = ["SegmentForm"]
+
+MINIMUM_WIDTH = 280  # px
+
+
+class SegmentForm(QWidget):
+    """Everything that one viewer's Segment panel shows and does.
+
+    Parameters
+    ----------
+    viewer
+        The viewer itself, no proxy.
+    controller
+        Of the worker process; owned by the form from now on.
+    """
+
+    def __init__(self, viewer: ViewerModel, controller: SegmentController) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self._links = Links()
+        self._words = "Ready"
+        self._images = ImageChooser(viewer)
+        self._models = ModelChooser()
+        self._slices = SlicesChooser()
+        self._threshold = _make_threshold()
+        self._output = Choice("output", "Result", "What is added to the viewer.")
+        self._output.fill([("Objects, numbered", "labels"), ("Class mask", "classes")])
+        self._advanced = AdvancedOptions()
+        self._row = RunRow()
+        self._runs = Runs(viewer, controller, self._links, self)
+        self._lay_out()
+        self._connect()
+        self._on_model()
+        self._follow_theme()
+        if self._models.model and self._models.spec is None:
+            self._runs.inspect(self._models.model)
+        self._runs.warm_up()
+        self._end_with_the_window()
+
+    def segment(self) -> None:
+        """Begin the run that the form describes, or say why that is impossible."""
+        if self._runs.running:
+            return
+        self._row.show_problem("")
+        try:
+            image, source = self._require_image()
+            request = self._request(image, source)
+            self._row.show_waiting(len(request.indices))
+            self._runs.start(image, source, request)
+        except SlicewiseError as error:
+            self._row.show_no_progress()
+            self._row.show_problem(str(error))
+
+    def stop(self) -> None:
+        """Ask the run to end; its finished slices stay."""
+        self._runs.stop()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process number of the worker; None while there is none."""
+        return self._runs.worker_pid
+
+    def add_model_file(self, path: str | Path) -> None:
+        """Choose a file with weights."""
+        self._models.add_file(str(path))
+
+    def close_down(self) -> None:
+        """End the run and the worker; hear nothing more from the viewer."""
+        if self._links.open:
+            # Or else the garbage collector, when it destroys this, calls what it took apart.
+            self.destroyed.disconnect(self._release)
+            self._runs.close()
+            self._links.release()
+
+    def _end_with_the_window(self) -> None:
+        """End the worker when the viewer's window, or the program, is closed."""
+        links, app = self._links, QApplication.instance()
+
+        def release() -> None:
+            links.release()
+
+        self._release = release
+        self.destroyed.connect(release)
+        app.aboutToQuit.connect(release)
+        links.at_end(lambda: app.aboutToQuit.disconnect(release))
+
+    def _lay_out(self) -> None:
+        shape = Rows()
+        shape.add("Threshold", self._threshold)
+        shape.add("Result", self._output)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        for part in (self._images, self._models, self._slices, shape, self._advanced, self._row):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+
+    def _connect(self) -> None:
+        self._images.changed.connect(self._update)
+        self._models.changed.connect(self._on_model)
+        self._models.wanted.connect(self._runs.inspect)
+        self._slices.changed.connect(self._update)
+        self._output.currentIndexChanged.connect(self._update)
+        self._row.segment_pressed.connect(self.segment)
+        self._row.stop_pressed.connect(self.stop)
+        self._runs.changed.connect(self._update)
+        self._runs.said.connect(self._on_said)
+        self._runs.troubled.connect(self._on_trouble)
+        self._runs.progressed.connect(self._row.show_progress)
+        self._runs.ended.connect(self._row.show_end)
+        self._runs.devices_found.connect(self._advanced.offer_devices)
+        self._runs.model_inspected.connect(self._models.learn)
+        layers, dims = self.viewer.layers, self.viewer.dims
+        for emitter in (layers.events.inserted, layers.events.removed, layers.events.reordered):
+            self._links.connect(emitter, self._on_layers)
+        self._links.connect(layers.events.renamed, self._on_layers)
+        self._links.connect(layers.selection.events.active, self._on_active_layer)
+        self._links.connect(dims.events.range, self._on_layers)  # a layer got another scale
+        for emitter in (dims.events.point, dims.events.order, dims.events.ndisplay):
+            self._links.connect(emitter, self._on_dims)
+        self._links.connect(self.viewer.events.theme, self._follow_theme)
+
+    def _require_image(self) -> tuple[Image, ArraySource]:
+        image = self._images.image
+        if image is None:
+            raise ImageError("Open an image to begin.", "File > Open, or File > Open Sample.")
+        return image, layer_source(image, self.viewer.dims, self._images.channels)
+
+    def _request(self, image: Image, source: ArraySource) -> Request:
+        spec = self._models.require()
+        check_channels(spec, source)
+        shown = shown_index(image, source, self.viewer.dims)
+        request = Request(
+            model=self._models.model,
+            indices=visiting_order(self._slices.indices(source, shown), shown),
+            output=self._output.currentData(),
+            threshold=self._threshold.value(),
+        )
+        return self._advanced.apply_to(request)
+
+    def _update(self, *_: Any) -> None:
+        """Bring everything that depends on the choices up to date."""
+        source, shown, reason = None, (), None
+        try:
+            image, source = self._require_image()
+            shown = shown_index(image, source, self.viewer.dims)
+            self._slices.fit(source)
+            check_channels(self._models.require(), source)
+        except SlicewiseError as error:
+            reason = error
+        self._slices.describe(source, shown)
+        self._models.describe(source)
+        spec = self._models.spec
+        self._threshold.setEnabled(spec is None or spec.output != "classes")
+        self._advanced.fit(
+            objects=self._output.currentData() == "labels",
+            stack=source is not None and bool(source.leading_shape),
+        )
+        runs = self._runs
+        self._row.allow(
+            reason_against=str(reason or ""), running=runs.running, stopping=runs.stopping
+        )
+        if reason is not None and not runs.running:
+            self._row.say(reason.message, more=str(reason))
+        else:
+            self._row.say(self._words)
+
+    def _on_said(self, words: str) -> None:
+        self._words = words
+        self._row.say(words)
+
+    def _on_layers(self, _event: Any) -> None:
+        self._images.follow_layers()
+        self._update()
+
+    def _on_active_layer(self, event: Any) -> None:
+        if isinstance(event.value, Image):
+            self._images.follow_layers()
+            self._images.choose(event.value)
+
+    def _on_dims(self, _event: Any) -> None:
+        self._update()
+
+    def _follow_theme(self, *_: Any) -> None:
+        faint = "#a8abb3" if is_dark(self.viewer.theme) else "#5a5a60"
+        self.setStyleSheet(f'QLabel[dim="true"] {{ color: {faint}; font-size: 11px; }}')
+        self._row.follow_theme(self.viewer.theme)
+
+    def _on_model(self) -> None:
+        spec = self._models.spec
+        if spec is not None:
+            self._threshold.setValue(spec.threshold)
+            text = f"The model's own is {spec.threshold:g}." if spec.output != "classes" else ""
+            self._threshold.setToolTip(f"{_THRESHOLD_TIP}\n{text}".strip())
+        self._update()
+
+    def _on_trouble(self, text: str) -> None:
+        self._row.show_problem(text)
+        show_error(text)
+
+
+_THRESHOLD_TIP = (
+    "How sure the network must be that a pixel belongs to an object, from 0 to 1.\n"
+    "Lower finds more and larger objects."
+)
+
+
+def _make_threshold() -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setObjectName("threshold")
+    slider.setAccessibleName("Threshold")
+    slider.setToolTip(_THRESHOLD_TIP)
+    slider.setRange(0.0, 1.0)
+    slider.setSingleStep(0.01)
+    slider.setDecimals(2)
+    slider.setValue(0.5)
+    return slider

@@ -1,0 +1,160 @@
+"""The rows of the panel that say which image is segmented, and which of its channels."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QSignalBlocker, Signal
+
+from napari_slicewise.widgets.layer_source import (
+    ChannelChoice,
+    channel_axes,
+    data_position,
+    full_resolution,
+    named_channel_axis,
+)
+from napari_slicewise.widgets.rows import Choice, Line, Rows, side_by_side
+
+__all__ = ["ImageChooser", "describe_image"]
+
+_DTYPE_WORDS = {"u": "bit", "i": "bit signed", "f": "bit float"}
+
+
+class ImageChooser(Rows):
+    """Chooser of an image layer; follows the viewer's layers.
+
+    Parameters
+    ----------
+    viewer
+        Whose images are listed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._combo = Choice(
+            "image_layer", "Image", "The image that is segmented.\nAdd images with File > Open."
+        )
+        self._facts = Line("image_facts", "Size, type and pixel size of the image.")
+        self._axis = Choice(
+            "channel_axis",
+            "Channel axis",
+            "Which axis of the image holds channels.\n"
+            "Stacks and time series have none: every slice is segmented by itself.",
+        )
+        self._number = Choice("channel", "Channel", "Which channel is segmented, counted from 0.")
+        self.add("Image", self._combo)
+        self._facts.dim()
+        self.add_below(self._facts)
+        self._channel_fields = side_by_side(self._axis, self._number)
+        self._channel_label = self.add("Channels", self._channel_fields)
+        self._combo.currentIndexChanged.connect(self._on_image)
+        self._axis.currentIndexChanged.connect(self._on_axis)
+        self._number.currentIndexChanged.connect(self._on_number)
+        self._fill_axes()
+        self.follow_layers()
+
+    @property
+    def image(self) -> Image | None:
+        """The chosen layer; None where there is none."""
+        layer = self._combo.currentData()
+        return layer if layer in self._viewer.layers else None
+
+    @property
+    def channels(self) -> ChannelChoice:
+        """The chosen channels."""
+        return ChannelChoice(self._axis.currentData(), self._number.currentData())
+
+    def follow_layers(self) -> None:
+        """List the images that the viewer has now, the topmost first."""
+        images = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Image)]
+        self._combo.fill([(image.name, image) for image in images])
+        self._show_facts()
+
+    def choose(self, image: Image) -> None:
+        """Choose an image of the viewer."""
+        self._combo.choose(image)
+
+    def _on_image(self) -> None:
+        self._show_facts()
+        self._fill_axes()
+        self.changed.emit()
+
+    def _on_axis(self) -> None:
+        self._fill_numbers()
+        self.changed.emit()
+
+    def _on_number(self) -> None:
+        self.changed.emit()
+
+    def _show_facts(self) -> None:
+        image = self.image
+        self._facts.say("" if image is None else describe_image(image))
+        name = "" if image is None else f"\nNow: {image.name}"
+        self._combo.explain(
+            f"The image that is segmented; follows the layer that you select.{name}"
+        )
+
+    def _fill_axes(self) -> None:
+        image = self.image
+        axes = () if image is None else channel_axes(image)
+        items = [("none", None)]
+        if image is not None:
+            shape = full_resolution(image).shape
+            items += [(f"{_axis_name(image, axis)} ({shape[axis]})", axis) for axis in axes]
+        with QSignalBlocker(self._axis):
+            self._axis.clear()
+            self._axis.fill(items)
+            if image is not None and (named := named_channel_axis(image)) is not None:
+                self._axis.choose(named)
+        self._channel_fields.setVisible(bool(axes))
+        self._channel_label.setVisible(bool(axes))
+        self._fill_numbers()
+
+    def _fill_numbers(self) -> None:
+        image, axis = self.image, self._axis.currentData()
+        self._number.setVisible(axis is not None)
+        with QSignalBlocker(self._number):
+            self._number.clear()
+            if image is not None and axis is not None:
+                count = full_resolution(image).shape[axis]
+                self._number.fill([*((str(i), i) for i in range(count)), ("all", None)])
+                self._number.setCurrentIndex(self._channel_on_show(image, axis))
+
+    def _channel_on_show(self, image: Image, axis: int) -> int:
+        others = [other for other in range(image.ndim) if other != axis]
+        return data_position(image, self._viewer.dims, (others[-2], others[-1]))[axis]
+
+
+def describe_image(image: Image) -> str:
+    """Say an image's size, type and pixel size in words, without reading it."""
+    data = full_resolution(image)
+    dtype = np.dtype(data.dtype)
+    shape = " × ".join(str(int(n)) for n in data.shape[: image.ndim])
+    words = _DTYPE_WORDS.get(dtype.kind)
+    kind = dtype.name if words is None else f"{8 * dtype.itemsize} {words}"
+    parts = [shape]
+    if {str(unit) for unit in image.units} != {"pixel"}:
+        parts.append(_pixel_size(image))
+    return " · ".join([*parts, f"RGB, {kind}" if image.rgb else kind])
+
+
+def _pixel_size(image: Image) -> str:
+    """Say the size of a pixel or voxel; neighbouring axes of one unit name it once."""
+    axes = [(f"{size:.3g}", unit) for size, unit in zip(image.scale, image.units, strict=True)]
+    groups = groupby((axis for axis in axes if str(axis[1]) != "pixel"), key=itemgetter(1))
+    return " · ".join(
+        f"{' × '.join(size for size, _ in group)} {unit:~P}" for unit, group in groups
+    )
+
+
+def _axis_name(image: Image, axis: int) -> str:
+    """Name an axis as its label does, or by its position where it has none."""
+    label = image.axis_labels[axis]
+    return f"axis {axis}" if label.lstrip("-").isdigit() else label

@@ -1,0 +1,35 @@
+"""What ties a panel to the world outside of it, and must not outlive it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Links"]
+
+
+class Links:
+    """Remembers connections and open things, so that all of them end at once.
+
+    No ``QObject``: a closed window destroys its widgets before it says so, and what
+    ends then must not need them any more.
+    """
+
+    def __init__(self) -> None:
+        self._ends: list[Callable[[], Any]] = []
+        self.open = True
+
+    def connect(self, emitter: Any, callback: Callable[..., Any]) -> None:
+        """Connect a callback to a signal of psygnal or an event of napari."""
+        emitter.connect(callback)
+        self._ends.append(lambda: emitter.disconnect(callback))
+
+    def at_end(self, act: Callable[[], Any]) -> None:
+        """Have something done when the links are released."""
+        self._ends.append(act)
+
+    def release(self) -> None:
+        """Cut and end everything, the latest first. A second call does nothing."""
+        self.open = False
+        while self._ends:
+            self._ends.pop()()

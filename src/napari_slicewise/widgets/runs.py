@@ -1,0 +1,244 @@
+"""The runs of one viewer: from a request to labels layers that fill."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_slicewise.app.segment import SegmentController
+from napari_slicewise.errors import SlicewiseError
+from napari_slicewise.inference.request import Progress, Request, RunReport, SliceResult
+from napari_slicewise.io.source import ArraySource
+from napari_slicewise.widgets.inbox import Inbox
+from napari_slicewise.widgets.links import Links
+from napari_slicewise.widgets.result_layer import ResultLayer
+
+__all__ = ["Runs"]
+
+DOUBLE_CLICK_S = 2.0
+REFRESH_MS = 100  # whatever changes in a window with a canvas costs a redraw of all of it
+
+
+@dataclass
+class _Run:
+    """The run that is going on; ``why_stopped`` once the user's doings ended it."""
+
+    result: ResultLayer
+    total: int
+    began: float
+    progress: Progress | None = None  # not shown yet
+    stop_asked: float = -math.inf
+    why_stopped: str = ""
+
+
+class Runs(QObject):
+    """Starts and stops runs, and writes what they bring into labels layers.
+
+    A further run with the same settings over slices that are still blank goes on in the
+    same layer. Any other run gets a new layer; the older ones of that image are hidden.
+
+    Parameters
+    ----------
+    viewer
+        Where the layers are.
+    controller
+        Of the worker process; closed with the links.
+    links
+        Ties to the viewer and the worker; cut when the panel closes.
+    parent
+        Qt parent.
+    """
+
+    changed = Signal()  # a run began, is stopping, or ended
+    said = Signal(str)  # one line for the user
+    troubled = Signal(str)  # what went wrong, in words
+    progressed = Signal(object)  # Progress
+    ended = Signal()
+    devices_found = Signal(tuple)
+    model_inspected = Signal(str, object)
+
+    def __init__(
+        self, viewer: ViewerModel, controller: SegmentController, links: Links, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        links.at_end(controller.close)
+        self._viewer = viewer
+        self._controller = controller
+        self._run: _Run | None = None
+        self._results: list[ResultLayer] = []
+        self._inbox = Inbox(links, self)
+        self._connect(links)
+        self._refresher = QTimer(self)
+        self._refresher.timeout.connect(self._refresh)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on, until its last slice is written."""
+        return self._run is not None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run has been asked to end."""
+        return self.running and self._controller.phase == "stopping"
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process number of the worker; None while there is none."""
+        return self._controller.worker_pid
+
+    def warm_up(self) -> None:
+        """Start the worker process in the background."""
+        self._dare(self._controller.warm_up)
+
+    def inspect(self, path: str) -> None:
+        """Ask what a file of weights is."""
+        try:
+            self._controller.inspect_model(path)
+        except SlicewiseError as error:
+            self.model_inspected.emit(path, error)
+
+    def start(self, image: Image, source: ArraySource, request: Request) -> None:
+        """Begin a run; its labels layer is there at once.
+
+        Raises
+        ------
+        SlicewiseError
+            When the run cannot begin. Nothing is changed then.
+        """
+        self._results = [r for r in self._results if r.labels in self._viewer.layers]
+        last = next((r for r in reversed(self._results) if r.image is image), None)
+        goes_on = last is not None and last.takes(image, source, request)
+        result = last if goes_on else ResultLayer(self._viewer, image, source, request)
+        result.begin()
+        self._run = _Run(result, len(request.indices), time.monotonic())
+        try:
+            self._controller.start(request, source)
+        except SlicewiseError:
+            self._run = None
+            if not goes_on:
+                self._viewer.layers.remove(result.labels)
+            raise
+        if not goes_on:
+            self._hide_older(image)
+            self._results.append(result)
+        self._refresher.start(REFRESH_MS)
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """Ask the run to end; its finished slices stay.
+
+        Asked again after a while, the worker is ended by force. A double click is not that.
+        """
+        run, now = self._run, time.monotonic()
+        if run is not None and now - run.stop_asked > DOUBLE_CLICK_S:
+            run.stop_asked = now
+            self._controller.stop()
+            self.changed.emit()
+
+    def close(self) -> None:
+        """Stop the timers; of a run, keep what is there."""
+        run, self._run = self._run, None
+        if run is not None and run.result.labels in self._viewer.layers:
+            seconds = time.monotonic() - run.began
+            words = "The panel was closed during the run."
+            run.result.close(RunReport("cancelled", len(run.result.done), seconds, words))
+        self._refresher.stop()
+        self._inbox.close()
+        self._results.clear()
+
+    def _connect(self, links: Links) -> None:
+        controller = self._controller
+        for signal, receive in (
+            (controller.phase_changed, self._on_phase),
+            (controller.status_changed, self.said.emit),
+            (controller.devices_changed, self.devices_found.emit),
+            (controller.model_inspected, self.model_inspected.emit),
+            (controller.progressed, self._on_progress),
+            (controller.slice_finished, self._on_slice),
+            (controller.run_finished, self._on_end),
+        ):
+            self._inbox.connect(signal, receive)
+        links.connect(self._viewer.layers.events.removed, self._on_removed)
+
+    def _hide_older(self, image: Image) -> None:
+        for result in self._results:
+            if result.image is image:
+                result.labels.visible = False
+
+    def _refresh(self) -> None:
+        """Show at once what the slices of the last moment have changed."""
+        run = self._run
+        if run is None:
+            return
+        run.result.refresh_if_due()
+        if run.progress is not None:
+            self.progressed.emit(run.progress)
+            run.progress = None
+
+    def _on_phase(self, phase: str) -> None:  # noqa: ARG002 - asked for when needed
+        self.changed.emit()
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._run is not None:
+            self._run.progress = progress
+
+    def _on_slice(self, slice_: SliceResult) -> None:
+        run = self._run
+        if run is None or run.why_stopped:
+            return
+        try:
+            run.result.write(slice_)
+        except OSError as error:
+            self._abandon(f"The labels could not be written: {error}. Is the disk full?")
+
+    def _on_removed(self, event: Any) -> None:
+        run = self._run
+        if run is not None and event.value is run.result.labels:
+            self._abandon("The labels layer was removed, so the run was stopped.")
+
+    def _abandon(self, why: str) -> None:
+        """End the run for a reason of this side."""
+        run = self._run
+        if run is not None and not run.why_stopped:
+            run.why_stopped = why
+            self.stop()
+
+    def _on_end(self, report: RunReport) -> None:
+        self._refresh()
+        run, self._run = self._run, None
+        self._refresher.stop()
+        if run is None:
+            return
+        run.result.close(report)
+        self.ended.emit()
+        self.changed.emit()
+        if run.why_stopped:
+            self.said.emit("Stopped.")
+            self.troubled.emit(run.why_stopped)
+        else:
+            self.said.emit(_closing_words(report, run.total))
+            if report.outcome == "failed":
+                self.troubled.emit(f"{report.message} {report.hint}".strip())
+
+    def _dare(self, act: Any) -> None:
+        try:
+            act()
+        except SlicewiseError as error:
+            self.troubled.emit(str(error))
+
+
+def _closing_words(report: RunReport, total: int) -> str:
+    """Say how a run ended, in one line."""
+    device = report.details.get("device", "")
+    where = f" on {device}" if device else ""
+    if report.outcome == "completed":
+        slices = "1 slice" if report.slices == 1 else f"{report.slices} slices"
+        return f"Done: {slices} in {report.seconds:.1f} s{where}"
+    kept = f"{report.slices} of {total} slices are kept"
+    return f"Stopped: {kept}" if report.outcome == "cancelled" else f"Failed: {kept}"

@@ -1,0 +1,36 @@
+"""Labels in memory when they fit, on disk when not, and gone afterwards."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_slicewise.io.label_store import create_labels, memory_budget
+
+
+def test_small_labels_are_numpy() -> None:
+    labels = create_labels((3, 4, 5), np.uint16)
+    assert isinstance(labels, np.ndarray)
+    assert labels.dtype == np.uint16
+    assert not labels.any()
+
+
+def test_large_labels_are_on_disk_a_slice_a_chunk_and_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    labels = create_labels((6, 40, 50), np.uint32, budget=1000)
+    assert labels.chunks == (1, 40, 50)
+    labels[2, 3:5, 4:6] = 7
+    assert labels[2].sum() == 28
+    assert len(list(tmp_path.iterdir())) == 1
+    del labels
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_budget_is_bounded() -> None:
+    assert 0 < memory_budget() <= 2 << 30
