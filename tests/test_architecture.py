@@ -33,6 +33,7 @@ TORCH_FOLDERS = {"models", "inference", "training"}
 TORCH_FREE = {  # of those folders: what napari's process may import
     "models.spec",
     "models.zoo",
+    "inference.channels",
     "inference.request",
     "inference.client",
     "inference.memory",

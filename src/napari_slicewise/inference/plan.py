@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from napari_slicewise.errors import ModelError
 from napari_slicewise.geometry import pad_to_multiple
+from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.inference.device import DevicePolicy, resolve_device
 from napari_slicewise.inference.request import DeviceInfo, Engine, Precision, Request
 from napari_slicewise.io.source import SliceSource
 from napari_slicewise.models.spec import ModelSpec
 
-__all__ = ["Plan", "channel_recipe", "resolve"]
+__all__ = ["Plan", "resolve"]
 
 _LARGEST_TILE = 2048
 """Pixels. Larger tiles gain nothing in speed and delay the answer to Stop."""
@@ -92,34 +92,6 @@ class Plan:
             "tile": list(self.tile),
             "batch": self.batch,
         }
-
-
-def channel_recipe(spec: ModelSpec, channels: int, *, rgb: bool) -> str:
-    """Say how an image's channels feed a model.
-
-    Returns
-    -------
-    str
-        ``as is``; ``grey``: the luminance of a colour image; ``repeat``: one channel
-        fed to each input.
-
-    Raises
-    ------
-    ModelError
-        When they do not fit, with what to choose.
-    """
-    if channels == spec.in_channels:
-        return "as is"
-    if rgb and spec.in_channels == 1:
-        return "grey"
-    if channels == 1 and spec.in_channels == 3:
-        return "repeat"
-    plural = "s" if spec.in_channels != 1 else ""
-    raise ModelError(
-        f"The model {spec.name!r} takes {spec.in_channels} channel{plural}, "
-        f"the image gives {channels}.",
-        "Choose one channel of the image." if channels > 1 else "Choose another model.",
-    )
 
 
 def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: DevicePolicy) -> Plan:

@@ -32,7 +32,7 @@ def feed_channels(
     array
         ``(channel, y, x)``.
     recipe
-        As :func:`~napari_slicewise.inference.plan.channel_recipe` gives it.
+        As :func:`~napari_slicewise.inference.channels.channel_recipe` gives it.
     in_channels
         Channels that the model takes.
     """

@@ -71,6 +71,7 @@ class Runner:
         self._on_status = on_status
         self._fallbacks: list[str] = []
         self._done = 0
+        self._linker = SliceLinker(request.indices, link=request.link)
         self._began = time.perf_counter()
         plan = resolve(request, model.spec, source, policy)
         self._predictor = Predictor(plan, model, policy, token, self._note_fallback, cache)
@@ -94,7 +95,6 @@ class Runner:
             split=self._request.split,
             smallest=self._request.smallest,
         )
-        linker = SliceLinker(self._request.indices, link=self._request.link)
         height, width = self._source.slice_shape
         prepared = in_background(self._prepare(preparer), 2, "slicewise-read")
         predicted = in_background(self._predictor.predict_all(prepared), 2, "slicewise-predict")
@@ -103,7 +103,7 @@ class Runner:
                 began = time.perf_counter()
                 values = shape_slice(item.activations[:, :height, :width], options)
                 if self._request.output == "labels":
-                    values = linker.link(item.index, values)
+                    values = self._linker.link(item.index, values)
                 self._done += 1
                 yield SliceResult(item.index, values, item.seconds + time.perf_counter() - began)
         finally:
@@ -126,6 +126,7 @@ class Runner:
             fallbacks=tuple(self._fallbacks),
             details={
                 **self._predictor.plan.details(),
+                "objects": self._linker.count if self._request.output == "labels" else None,
                 "slices_remembered": self._predictor.remembered,
                 "model_sha256": self._model.sha256,
                 "version": version("napari-slicewise"),

@@ -56,6 +56,11 @@ class SliceLinker:
         self._done: dict[tuple[int, ...], NDArray[np.uint32]] = {}
         self._next = 1
 
+    @property
+    def count(self) -> int:
+        """Objects so far."""
+        return self._next - 1
+
     def link(self, index: tuple[int, ...], labels: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Renumber the objects 1..n of one slice, ``(y, x)``, to the numbers of the stack."""
         number = int(labels.max(initial=0))
