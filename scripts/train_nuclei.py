@@ -43,7 +43,7 @@ SPEC = ModelSpec(
     percentiles=(1.0, 99.8),
     licence="CC0-1.0",
     source="Trained on BBBC038v1 (2018 Data Science Bowl; Caicedo et al. 2019), by this project.",
-    description="Nuclei in fluorescence, bright on dark ground, about 6 to 60 pixels across.",
+    description="Nuclei in fluorescence, bright on dark ground, about 8 to 60 pixels across.",
 )
 
 

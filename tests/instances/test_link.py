@@ -19,10 +19,25 @@ def indices(n):
 
 
 def test_overlap_is_intersection_over_union():
-    own, other, iou = overlaps(squares((0, 0, 4)), squares((0, 2, 4), (0, 0, 1)))
-    assert own.tolist() == [1, 1]
-    assert other.tolist() == [1, 2]
-    np.testing.assert_allclose(iou, [8 / 24, 1 / 16])
+    found = overlaps(squares((0, 0, 4)), squares((0, 2, 4), (0, 0, 1)))
+    assert found.one.tolist() == [1, 1]
+    assert found.other.tolist() == [1, 2]
+    np.testing.assert_allclose(found.iou, [8 / 24, 1 / 16])
+    np.testing.assert_allclose(found.covered, [1 / 2, 1])
+
+
+def test_the_small_cap_of_an_object_keeps_its_number():
+    linker = SliceLinker(indices(2), link=True)
+    linker.link((0,), squares((0, 0, 12)))
+    assert linker.link((1,), squares((4, 4, 3))).max() == 1
+
+
+def test_a_speck_inside_does_not_take_the_number_from_the_true_continuation():
+    linker = SliceLinker(indices(2), link=True)
+    linker.link((0,), squares((0, 0, 12)))
+    second = linker.link((1,), squares((0, 0, 2), (3, 1, 12)))
+    assert second[8, 8] == 1
+    assert second[0, 0] == 2
 
 
 def test_an_object_keeps_its_number_and_a_new_one_gets_another():

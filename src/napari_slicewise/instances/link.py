@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SliceLinker", "overlaps"]
+__all__ = ["Overlaps", "SliceLinker", "overlaps"]
 
 
-def overlaps(
-    one: NDArray[Any], other: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Find the objects that lie on each other in two label images of one shape ``(y, x)``.
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Objects of two slices that lie on each other, an entry a pair.
 
-    Returns
-    -------
-    one_ids, other_ids, iou
-        A row a pair that overlaps; intersection over union in 0..1.
+    Parameters
+    ----------
+    one, other
+        Their numbers.
+    iou
+        Intersection over union, 0..1.
+    covered
+        Intersection over the smaller area, 0..1.
     """
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    iou: NDArray[np.float64]
+    covered: NDArray[np.float64]
+
+
+def overlaps(one: NDArray[Any], other: NDArray[Any]) -> Overlaps:
+    """Find the objects that lie on each other in two label images of one shape ``(y, x)``."""
     both = (one > 0) & (other > 0)
     pairs, shared = np.unique(
         np.stack([one[both], other[both]]).astype(np.int64), axis=1, return_counts=True
     )
     area_one, area_other = np.bincount(one.ravel()), np.bincount(other.ravel())
-    union = area_one[pairs[0]] + area_other[pairs[1]] - shared
-    return pairs[0], pairs[1], shared / union
+    areas = area_one[pairs[0]], area_other[pairs[1]]
+    iou = shared / (areas[0] + areas[1] - shared)
+    return Overlaps(pairs[0], pairs[1], iou, shared / np.minimum(*areas))
 
 
 class SliceLinker:
     """Gives objects numbers that hold through the last leading axis.
 
-    Slices next to each other are matched by intersection over union, the best pairs
-    first, one to one. An object without a partner gets a new number. Only slices that
-    still wait for a neighbour are remembered, so the memory does not grow with the stack.
+    Slices next to each other are matched one to one, the pairs of the largest
+    intersection over union first; a pair must share half of the smaller area. (A bound
+    on the intersection over union itself loses the caps of round objects, whose area
+    halves from slice to slice.) An object without a partner gets a new number. Only
+    slices that still wait for a neighbour are remembered, so the memory does not grow
+    with the stack.
 
     Parameters
     ----------
@@ -43,16 +60,16 @@ class SliceLinker:
         The slices that will come.
     link
         Whether to look for partners at all; without, numbers are unique in the stack.
-    least_iou
-        Smallest intersection over union of two slices of one object.
+    least_covered
+        Smallest intersection of two slices of one object, over the smaller area.
     """
 
     def __init__(
-        self, indices: Iterable[tuple[int, ...]], *, link: bool, least_iou: float = 0.25
+        self, indices: Iterable[tuple[int, ...]], *, link: bool, least_covered: float = 0.5
     ) -> None:
         self._waiting = set(indices)
         self._link = link
-        self._least_iou = least_iou
+        self._least_covered = least_covered
         self._done: dict[tuple[int, ...], NDArray[np.uint32]] = {}
         self._next = 1
 
@@ -84,15 +101,17 @@ class SliceLinker:
         candidates: list[tuple[float, int, int]] = []
         for neighbour in self._neighbours(index):
             if neighbour in self._done:
-                own, theirs, iou = overlaps(labels, self._done[neighbour])
-                candidates += zip(iou.tolist(), own.tolist(), theirs.tolist(), strict=True)
-        found: dict[int, int] = {}
+                found = overlaps(labels, self._done[neighbour])
+                enough = found.covered >= self._least_covered
+                columns = (found.iou, found.one, found.other)
+                candidates += zip(*(column[enough].tolist() for column in columns), strict=True)
+        partner_of: dict[int, int] = {}
         taken: set[int] = set()
-        for iou_, own_, partner in sorted(candidates, key=lambda c: (-c[0], c[1], c[2])):
-            if iou_ >= self._least_iou and own_ not in found and partner not in taken:
-                found[own_] = partner
+        for _, own, partner in sorted(candidates, key=lambda c: (-c[0], c[1], c[2])):
+            if own not in partner_of and partner not in taken:
+                partner_of[own] = partner
                 taken.add(partner)
-        return list(found.items())
+        return list(partner_of.items())
 
     def _remember(self, index: tuple[int, ...], linked: NDArray[np.uint32]) -> None:
         self._waiting.discard(index)
