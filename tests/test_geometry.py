@@ -44,10 +44,25 @@ def test_a_tile_smaller_than_its_margins_is_refused():
 
 
 def test_sides_off_the_pooling_grid_are_refused():
-    with pytest.raises(RequestError, match="multiple of 16"):
+    with pytest.raises(RequestError, match="grid of 16"):
         tile_grid((250, 256), (64, 64), 16, 16)
+
+
+@given(height=st.integers(12, 60), width=st.integers(12, 60), tile=st.integers(13, 40))
+def test_overlap_tiles_cover_what_the_network_can_answer(height, width, tile):
+    height, width, tile = (16 * n + 12 for n in (height, width, tile))
+    covered = np.zeros((height, width), int)
+    shape = (min(tile, height), min(tile, width))
+    for piece in tile_grid((height, width), shape, 92, 16, lost=92):
+        covered[piece.keep.slices] += 1
+        assert piece.read.y0 % 16 == piece.read.x0 % 16 == 0
+        for part, read in zip(piece.inner, piece.read.shape, strict=True):
+            assert 0 <= part.start < part.stop <= read - 184
+    assert (covered[92:-92, 92:-92] == 1).all()
+    assert covered.sum() == (height - 184) * (width - 184)
 
 
 def test_padding_goes_up_to_the_next_multiple():
     assert pad_to_multiple((1, 17), 16) == (16, 32)
     assert pad_to_multiple((16, 32), 16) == (16, 32)
+    assert pad_to_multiple((572, 573), 16, remainder=12) == (572, 588)

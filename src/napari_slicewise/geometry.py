@@ -37,30 +37,43 @@ class Box:
 
 @dataclass(frozen=True)
 class Tile:
-    """What the network reads, and the part of its output that is kept."""
+    """What the network reads, and the part of its output that is kept.
+
+    Parameters
+    ----------
+    read, keep
+        Both in the padded slice.
+    lost
+        Pixels at each border of ``read`` that the network gives no output for; 0 for
+        padded convolutions.
+    """
 
     read: Box
     keep: Box
+    lost: int = 0
 
     @property
     def inner(self) -> tuple[slice, slice]:
-        """Where ``keep`` lies within ``read``."""
+        """Where ``keep`` lies within the network's output."""
+        y, x = self.read.y0 + self.lost, self.read.x0 + self.lost
         return (
-            slice(self.keep.y0 - self.read.y0, self.keep.y1 - self.read.y0),
-            slice(self.keep.x0 - self.read.x0, self.keep.x1 - self.read.x0),
+            slice(self.keep.y0 - y, self.keep.y1 - y),
+            slice(self.keep.x0 - x, self.keep.x1 - x),
         )
 
 
-def pad_to_multiple(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
-    """Return the smallest ``(y, x)`` whose sides are multiples and hold ``shape``."""
-    height, width = (-(-side // multiple) * multiple for side in shape)
+def pad_to_multiple(shape: tuple[int, int], multiple: int, remainder: int = 0) -> tuple[int, int]:
+    """Return the smallest ``(y, x)`` that holds ``shape``, sides ``multiple * k + remainder``."""
+    height, width = (-(-(side - remainder) // multiple) * multiple + remainder for side in shape)
     return height, width
 
 
-def _spans(length: int, tile: int, margin: int, step_multiple: int) -> list[tuple[int, ...]]:
+def _spans(
+    length: int, tile: int, margin: int, step_multiple: int, lost: int
+) -> list[tuple[int, ...]]:
     """Cut one axis: ``(read0, read1, keep0, keep1)`` for each tile, the keeps side by side."""
     if length <= tile:
-        return [(0, length, 0, length)]
+        return [(0, length, lost, length - lost)]
     step = (tile - 2 * margin) // step_multiple * step_multiple
     if step < step_multiple:
         raise RequestError(
@@ -69,46 +82,58 @@ def _spans(length: int, tile: int, margin: int, step_multiple: int) -> list[tupl
         )
     starts = [*range(0, length - tile, step), length - tile]
     spans: list[tuple[int, ...]] = []
-    keep0 = 0
+    keep0 = lost
     for number, start in enumerate(starts):
         last = number == len(starts) - 1
-        keep1 = length if last else start + margin + step
+        keep1 = length - lost if last else start + margin + step
         spans.append((start, start + tile, keep0, keep1))
         keep0 = keep1
     return spans
 
 
 def tile_grid(
-    shape: tuple[int, int], tile: tuple[int, int], margin: int, step_multiple: int
+    shape: tuple[int, int],
+    tile: tuple[int, int],
+    margin: int,
+    step_multiple: int,
+    lost: int = 0,
 ) -> tuple[Tile, ...]:
     """Cover a slice with tiles of one size whose kept parts do not overlap.
+
+    For unpadded convolutions this is the overlap-tile strategy of Ronneberger et al.
+    2015 (10.1007/978-3-319-24574-4_28), figure 2.
 
     Parameters
     ----------
     shape
-        Rows and columns, multiples of ``step_multiple``.
+        Rows and columns of the padded slice.
     tile
-        Rows and columns of a tile, multiples of ``step_multiple``; a side longer than
-        the slice is cut to it.
+        Rows and columns of a tile; a side longer than the slice is cut to it.
     margin
         Pixels at a tile's inner borders that are read and not kept. From half of the
         receptive field on, the result equals that of the whole slice.
     step_multiple
         Tiles begin at multiples of this, on the grid of the network's pooling:
         elsewhere the prediction shifts.
+    lost
+        Pixels at each border of its input that the network gives no output for.
 
     Raises
     ------
     RequestError
-        When the tile is too small for its margin, or a side is no multiple.
+        When the tile is too small for its margin, or slice and tile do not lie on one
+        pooling grid.
     """
-    for side in (*shape, *tile):
-        if side % step_multiple:
-            raise RequestError(f"{side} pixels are no multiple of {step_multiple}.")
-    rows = _spans(shape[0], tile[0], margin, step_multiple)
-    columns = _spans(shape[1], tile[1], margin, step_multiple)
+    for side, part in zip(shape, tile, strict=True):
+        if (side - part) % step_multiple:
+            raise RequestError(
+                f"Tiles of {part} pixels in {side} do not fit a grid of {step_multiple}: "
+                "their difference is no multiple of it."
+            )
+    rows = _spans(shape[0], tile[0], margin, step_multiple, lost)
+    columns = _spans(shape[1], tile[1], margin, step_multiple, lost)
     return tuple(
-        Tile(Box(y0, y1, x0, x1), Box(ky0, ky1, kx0, kx1))
+        Tile(Box(y0, y1, x0, x1), Box(ky0, ky1, kx0, kx1), lost)
         for y0, y1, ky0, ky1 in rows
         for x0, x1, kx0, kx1 in columns
     )

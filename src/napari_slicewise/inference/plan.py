@@ -12,7 +12,7 @@ from napari_slicewise.inference.request import DeviceInfo, Engine, Precision, Re
 from napari_slicewise.io.source import SliceSource
 from napari_slicewise.models.spec import ModelSpec
 
-__all__ = ["Plan", "resolve"]
+__all__ = ["Plan", "border_lost", "padded_shape", "resolve"]
 
 _LARGEST_TILE = 2048
 """Pixels. Larger tiles gain nothing in speed and delay the answer to Stop."""
@@ -57,11 +57,10 @@ class Plan:
         """
         if self.batch > 1:
             return replace(self, batch=self.batch // 2)
-        least = pad_to_multiple((3 * self.margin, 3 * self.margin), self.spec.stride)
+        least = _fit(3 * self.margin, self.spec)
         side = max(self.tile)
-        if side > max(least):
-            half, _ = pad_to_multiple((side // 2, 1), self.spec.stride)
-            half = max(half, max(least))
+        if side > least:
+            half = max(_fit(side // 2, self.spec), least)
             return replace(self, tile=(min(self.tile[0], half), min(self.tile[1], half)))
         if self.device.key != "cpu":
             return replace(
@@ -104,7 +103,7 @@ def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: Devi
     """
     device = resolve_device(policy, request.device)
     recipe = channel_recipe(spec, source.channels, rgb=source.rgb)
-    padded = pad_to_multiple(source.slice_shape, spec.stride)
+    padded = padded_shape(source.slice_shape, spec)
     budget = int(policy.free_bytes(device.key) * _SHARE_OF_FREE_MEMORY)
     pixels = max(1, budget // _bytes_per_pixel(spec))
     tile = _tile_shape(request, spec, padded, pixels)
@@ -118,9 +117,25 @@ def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: Devi
         threshold=spec.threshold if request.threshold is None else request.threshold,
         recipe=recipe,
         tile=tile,
-        margin=pad_to_multiple((spec.margin, 1), spec.stride)[0],
+        margin=spec.margin,
         batch=request.batch or _batch(tile, pixels, device),
     )
+
+
+def border_lost(spec: ModelSpec) -> int:
+    """Return the pixels at each border that the network gives no output for."""
+    return spec.margin if spec.padding == "valid" else 0
+
+
+def padded_shape(shape: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
+    """Return the rows and columns that a slice is padded to for a network."""
+    lost = 2 * border_lost(spec)
+    return pad_to_multiple((shape[0] + lost, shape[1] + lost), spec.stride, spec.remainder)
+
+
+def _fit(side: int, spec: ModelSpec) -> int:
+    """Return the smallest side of an input that is not below ``side``."""
+    return pad_to_multiple((side, side), spec.stride, spec.remainder)[0]
 
 
 def _bytes_per_pixel(spec: ModelSpec) -> int:
@@ -136,11 +151,10 @@ def _tile_shape(
     request: Request, spec: ModelSpec, padded: tuple[int, int], pixels: int
 ) -> tuple[int, int]:
     if request.tile is not None:
-        side, _ = pad_to_multiple((request.tile, 1), spec.stride)
-        side = max(side, pad_to_multiple((2 * spec.margin + 1, 1), spec.stride)[0])
-        return min(side, padded[0]), min(side, padded[1])
-    side = min(_LARGEST_TILE, int(pixels**0.5) // spec.stride * spec.stride)
-    side = max(side, pad_to_multiple((3 * spec.margin, 1), spec.stride)[0])
+        side = max(_fit(request.tile, spec), _fit(2 * spec.margin + spec.stride, spec))
+    else:
+        side = _fit(min(_LARGEST_TILE, int(pixels**0.5)) - spec.stride, spec)
+        side = max(side, _fit(3 * spec.margin, spec))
     return min(side, padded[0]), min(side, padded[1])
 
 

@@ -16,7 +16,7 @@ from napari_slicewise.geometry import Tile, tile_grid
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy, is_out_of_memory
 from napari_slicewise.inference.loading import LoadedModel
-from napari_slicewise.inference.plan import Plan
+from napari_slicewise.inference.plan import Plan, border_lost
 from napari_slicewise.inference.stream import CancelToken
 
 __all__ = ["Predicted", "Predictor", "Prepared"]
@@ -117,7 +117,9 @@ class Predictor:
 
     def _tiles(self, item: Prepared) -> tuple[Tile, ...]:
         height, width = item.image.shape[1:]
-        return tile_grid((height, width), self.plan.tile, self.plan.margin, self.plan.spec.stride)
+        plan, spec = self.plan, self.plan.spec
+        lost = border_lost(spec)
+        return tile_grid((height, width), plan.tile, plan.margin, spec.stride, lost)
 
     def _predict_group(self, group: list[Prepared]) -> Iterator[Predicted]:
         while True:

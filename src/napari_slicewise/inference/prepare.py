@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicewise.geometry import pad_to_multiple
 from napari_slicewise.inference.normalize import IntensityRange, measure_range, normalize
-from napari_slicewise.inference.plan import Plan
+from napari_slicewise.inference.plan import Plan, border_lost, padded_shape
 from napari_slicewise.io.source import SliceSource
 
 __all__ = ["SlicePreparer", "feed_channels"]
@@ -65,15 +64,16 @@ class SlicePreparer:
     def prepare(self, index: tuple[int, ...]) -> NDArray[np.float32]:
         """Read one slice as ``(channel, y, x)`` with sides that are multiples of the stride.
 
-        The image is mirrored at its lower and right border only, so that the pooling
-        grid begins at its first pixel.
+        Beyond its lower and right border the image is mirrored; for a network that
+        loses a border, also beyond the other two, by what it loses.
         """
         array = self._read(index)
         range_ = self._stack_range or measure_range([array], self._plan.spec)
         normal = normalize(array, range_)
         height, width = normal.shape[1:]
-        full_height, full_width = pad_to_multiple((height, width), self._plan.spec.stride)
-        border = ((0, 0), (0, full_height - height), (0, full_width - width))
+        rows, columns = padded_shape((height, width), self._plan.spec)
+        lost = border_lost(self._plan.spec)
+        border = ((0, 0), (lost, rows - height - lost), (lost, columns - width - lost))
         return np.pad(normal, border, mode="reflect")
 
     def _read(self, index: tuple[int, ...]) -> NDArray[Any]:

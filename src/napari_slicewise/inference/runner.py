@@ -7,13 +7,14 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import numpy as np
 import torch
 
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy
 from napari_slicewise.inference.loading import LoadedModel
-from napari_slicewise.inference.plan import resolve
+from napari_slicewise.inference.plan import border_lost, resolve
 from napari_slicewise.inference.predict import Predictor, Prepared
 from napari_slicewise.inference.prepare import SlicePreparer
 from napari_slicewise.inference.request import Outcome, Request, RunReport, SliceResult
@@ -96,12 +97,14 @@ class Runner:
             smallest=self._request.smallest,
         )
         height, width = self._source.slice_shape
+        lost = border_lost(plan.spec)
+        inside = np.s_[:, lost : lost + height, lost : lost + width]
         prepared = in_background(self._prepare(preparer), 2, "slicewise-read")
         predicted = in_background(self._predictor.predict_all(prepared), 2, "slicewise-predict")
         try:
             for item in predicted:
                 began = time.perf_counter()
-                values = shape_slice(item.activations[:, :height, :width], options)
+                values = shape_slice(item.activations[inside], options)
                 if self._request.output == "labels":
                     values = self._linker.link(item.index, values)
                 self._done += 1

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from napari_slicewise.errors import ModelError
 
-__all__ = ["ModelSpec", "NormalizationKind", "OutputKind"]
+__all__ = ["ModelSpec", "NormalizationKind", "OutputKind", "PaddingKind"]
 
 OutputKind = Literal["foreground", "foreground_distance", "foreground_boundary", "classes"]
 NormalizationKind = Literal["percentile", "divide_by_255"]
+PaddingKind = Literal["same", "valid"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,14 @@ class ModelSpec:
         ``classes``: one logit a class (softmax), class 0 the background.
     class_names
         Names of the classes, background included; empty where there are none.
-    stride
-        Sides of the input must be multiples of this, in pixels.
+    padding
+        ``same``: the output has the input's size. ``valid``: the network's convolutions
+        are not padded, and the output is smaller by ``margin`` at each border.
+    stride, remainder
+        Sides of the input are ``stride * k + remainder``, in pixels, ``k`` a whole number.
     margin
-        Half of the receptive field, in pixels: output this far from a tile's
-        border is what the whole image would give.
+        In pixels. With ``same`` padding half of the receptive field: output this far from
+        a tile's border is what the whole image would give. With ``valid``, what is lost.
     normalization
         ``percentile``: ``(image - p_low) / (p_high - p_low)``. ``divide_by_255``:
         8-bit values to 0..1, other types first scaled to that range.
@@ -63,7 +67,9 @@ class ModelSpec:
     first_filters: int = 64
     output: OutputKind = "foreground"
     class_names: tuple[str, ...] = ()
+    padding: PaddingKind = "same"
     stride: int = 16
+    remainder: int = 0
     margin: int = 112
     normalization: NormalizationKind = "percentile"
     percentiles: tuple[float, float] = (1.0, 99.8)
@@ -78,6 +84,11 @@ class ModelSpec:
         for number in ("in_channels", "out_channels", "first_filters", "stride"):
             if getattr(self, number) < 1:
                 raise ModelError(f"A model's {number} must be 1 or more: {getattr(self, number)}.")
+        if not 0 <= self.remainder < self.stride or self.margin < 0:
+            raise ModelError(
+                f"A model's remainder must be 0 to {self.stride - 1} and its margin not negative: "
+                f"{self.remainder}, {self.margin}."
+            )
         needed = {"foreground_distance": 2, "foreground_boundary": 2}.get(self.output)
         if needed is not None and self.out_channels != needed:
             raise ModelError(
