@@ -9,8 +9,8 @@ import tifffile
 from support.random_models import write_random_model
 
 import napari_slicewise
-from napari_slicewise import load_model, read_image, segment
-from napari_slicewise.errors import ModelError, RequestError
+from napari_slicewise import Axis, load_model, read_image, segment, write_labels
+from napari_slicewise.errors import ModelError, OutputError, RequestError
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,26 @@ def test_public_names_are_imported_on_first_use():
         assert getattr(napari_slicewise, name) is not None
     with pytest.raises(AttributeError, match="no attribute"):
         _ = napari_slicewise.unknown
+
+
+def test_what_is_no_image_or_no_output_is_refused_before_anything_is_loaded(image):
+    for wrong in (None, 7, object()):
+        with pytest.raises(RequestError, match="is no image"):
+            segment(wrong, "no-such-model")
+    with pytest.raises(RequestError, match="no output 'nope'"):
+        segment(image, "no-such-model", output="nope")
+
+
+def test_nested_lists_are_an_image(model):
+    assert segment([[1, 2], [3, 4]], model).shape == (2, 2)
+
+
+def test_labels_are_written_and_numbers_with_fractions_are_not(tmp_path):
+    labels = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    axes = (Axis("y", 4, 0.5, "um"), Axis("x", 5, 0.5, "um"))
+    path = write_labels(tmp_path / "labels.ome.tif", labels, axes)
+    with read_image(path) as opened:
+        np.testing.assert_array_equal(np.asarray(opened.data), labels)
+        assert [axis.step for axis in opened.info.axes] == [0.5, 0.5]
+    with pytest.raises(OutputError, match="whole numbers"):
+        write_labels(tmp_path / "wrong.tif", labels + 0.5, axes)

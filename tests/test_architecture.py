@@ -26,6 +26,7 @@ LAYERS = {
     "api": 5,
     "app": 6,
     "cli_segment": 6,
+    "cli_convert": 6,
     "cli": 7,
     "widgets": 7,
 }

@@ -141,12 +141,13 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, model, kind):
     image = write_stack(tmp_path / "in.tif", stack(300, 256, 256))
     command = ["segment", str(image), "-o", str(tmp_path / "out.tif"), "--model", model]
     code = """
-from napari_slicewise import cli, cli_segment
-write = cli_segment.LabelsWriter.write
+from napari_slicewise import cli
+from napari_slicewise.io.tiff_writer import LabelsWriter
+write = LabelsWriter.write
 def write_and_tell(self, index, values):
     write(self, index, values)
     print("slice", index, flush=True)
-cli_segment.LabelsWriter.write = write_and_tell
+LabelsWriter.write = write_and_tell
 raise SystemExit(cli.main())
 """
     with subprocess.Popen(

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_slicewise.api import load_model, read_image, segment, write_labels
     from napari_slicewise.errors import SlicewiseError
+    from napari_slicewise.io.image_info import Axis
 
 __all__ = [
+    "Axis",
     "SlicewiseError",
     "__version__",
     "load_model",
@@ -29,6 +31,7 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 _HOME = {
+    "Axis": "napari_slicewise.io.image_info",
     "SlicewiseError": "napari_slicewise.errors",
     "load_model": "napari_slicewise.api",
     "read_image": "napari_slicewise.api",

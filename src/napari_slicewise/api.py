@@ -16,9 +16,9 @@ from napari_slicewise.inference.loading import LoadedModel, load_model_file
 from napari_slicewise.inference.request import Output, Request, RunReport, SliceResult
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.io.outputs import write_labels
 from napari_slicewise.io.source import ArraySource, SliceSource
 from napari_slicewise.io.tiff_reader import OpenedImage, open_image
-from napari_slicewise.io.tiff_writer import write_labels
 from napari_slicewise.models.zoo import resolve_model
 
 __all__ = ["SegmentRun", "load_model", "read_image", "segment", "write_labels"]
@@ -30,7 +30,8 @@ def read_image(path: str | Path, series: int = 0) -> OpenedImage:
     Parameters
     ----------
     path
-        A TIFF file of any of the flavours in the documentation.
+        A TIFF file of any of the flavours in the documentation, an OME-Zarr folder, or a folder
+        of numbered files.
     series
         Which image of a file that holds several.
 
@@ -57,6 +58,13 @@ def load_model(name_or_path: str | Path) -> LoadedModel:
         When there is no such model, or the file is none.
     """
     return load_model_file(resolve_model(str(name_or_path)))
+
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "labels": np.uint32,
+    "classes": np.uint8,
+    "probability": np.float32,
+}
 
 
 @dataclass(eq=False)
@@ -136,6 +144,10 @@ def segment(
     SlicewiseError
         When the image cannot be read or does not fit the model.
     """
+    if output not in _DTYPES:
+        raise RequestError(
+            f"There is no output {output!r}.", f"Choose one of {', '.join(_DTYPES)}."
+        )
     if isinstance(image, str | Path):
         with read_image(image) as opened:
             return segment(
@@ -155,8 +167,7 @@ def segment(
         threshold=threshold,
         device=device,
     )
-    dtype = {"labels": np.uint32, "classes": np.uint8, "probability": np.float32}[output]
-    result = np.zeros((*source.leading_shape, *source.slice_shape), dtype)
+    result = np.zeros((*source.leading_shape, *source.slice_shape), _DTYPES[output])
     for done in SegmentRun(request, source, loaded):
         result[done.index] = done.values
     return result
@@ -164,6 +175,13 @@ def segment(
 
 def _array_source(array: Any, channel_axis: int | None, channel: int | None) -> ArraySource:
     """Take the last two axes that are not the channels for rows and columns."""
+    if isinstance(array, list | tuple):
+        array = np.asarray(array)
+    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
+        raise RequestError(
+            f"A {type(array).__name__} is no image.",
+            "Give a path, an array, or what read_image gives.",
+        )
     ndim = len(array.shape)
     own = None if channel_axis is None else channel_axis % max(ndim, 1)
     plane = [axis for axis in range(ndim) if axis != own][-2:]

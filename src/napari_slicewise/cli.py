@@ -12,10 +12,11 @@ from types import FrameType
 from typing import NoReturn
 
 from napari_slicewise import __version__
-from napari_slicewise.errors import RequestError, SlicewiseError
+from napari_slicewise.cli_convert import add_convert
+from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.info import describe, describe_as_dict
 from napari_slicewise.models.spec import ModelSpec
-from napari_slicewise.models.zoo import bundled_models, read_spec, resolve_model
+from napari_slicewise.models.zoo import bundled_models, resolve_model
 
 __all__ = ["main"]
 
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when all went well, 1 when something failed, 130 when interrupted. Usage
         errors exit with 2.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     parsed = _parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
@@ -47,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("slicewise: interrupted; no output was left half-written", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
-        sys.stderr.close()
+        sys.stdout = None  # else Python complains at its end
+        return 1
+    except OSError as error:  # a full disk behind the output, a name that is too long
+        print(f"slicewise: {error}", file=sys.stderr)
         return 1
     return status
 
@@ -64,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"slicewise {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands.add_parser("segment", help="segment images, write labels"))
+    add_convert(commands.add_parser("convert", help="write an image in another format"))
     models = commands.add_parser("models", help="list the bundled models")
     models.add_argument("--json", action="store_true", help="for programs")
     models.set_defaults(run=_models)
@@ -76,14 +83,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, metavar="IN", help="image files, or folders of TIFF files")
+    add("inputs", nargs="+", type=Path, metavar="IN", help="image files, or folders of them")
     add(
         "-o",
         "--out",
         required=True,
         type=Path,
         metavar="OUT",
-        help="a .tif file; with several inputs a folder, where each result has its input's name",
+        help="ends in .tif or .ome.zarr; with several inputs a folder of results",
     )
     add("--model", default="nuclei", help="a bundled model's name, or a file of weights")
     add("--device", default="auto", help="auto, cpu, cuda:0, mps (default: auto)")
@@ -155,12 +162,9 @@ def _models(options: argparse.Namespace) -> int:
 def _info(options: argparse.Namespace) -> int:
     path: Path = options.file
     if path.suffix.lower() in _MODEL_SUFFIXES:
-        spec = read_spec(resolve_model(str(path)))
-        if spec is None:
-            raise RequestError(
-                f"{path} does not say what model it is.",
-                "A state_dict of the tutorial's U-Net can be used with --model all the same.",
-            )
+        from napari_slicewise.models.checkpoint import read_checkpoint  # loads torch
+
+        spec = read_checkpoint(resolve_model(str(path))).spec
         print(spec.to_json() if options.json else _describe_model(spec))
     elif options.json:
         print(json.dumps(describe_as_dict(path), indent=2))

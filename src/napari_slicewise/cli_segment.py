@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +14,14 @@ from napari_slicewise.api import SegmentRun, load_model, read_image
 from napari_slicewise.errors import OutputError, RequestError, SlicewiseError
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.request import Request
+from napari_slicewise.io.atomic_file import explain_output
 from napari_slicewise.io.image_info import Axis
+from napari_slicewise.io.members import member_files
+from napari_slicewise.io.outputs import check_place, is_zarr_name, open_writer
+from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.source import ArraySource, SliceIndex
 from napari_slicewise.io.tiff_reader import SUFFIXES, OpenedImage
-from napari_slicewise.io.tiff_writer import LabelsWriter
+from napari_slicewise.io.zarr_reader import is_ome_zarr
 
 __all__ = ["run_segment"]
 
@@ -43,31 +47,52 @@ def run_segment(options: argparse.Namespace) -> int:
     """
     jobs = _jobs(options.inputs, options.out)
     model = load_model(options.model)
-    failed = 0
+    protected = [model.path, *(path for job in jobs for path in member_files(job[0]))]
+    for _, out_path in jobs:
+        check_place(out_path, protected)
+    done, failed, covered = 0, 0, set[Path]()
     for source_path, out_path in jobs:
+        if source_path.resolve() in covered:
+            _say(f"{source_path}: part of an image that is done already", options)
+            continue
         try:
-            _segment_file(source_path, out_path, model, options)
+            _segment_file(source_path, out_path, model, options, protected)
+            done += 1
         except SlicewiseError as error:
             failed += 1
             print(f"slicewise: {source_path}: {error}", file=sys.stderr)
-    if len(jobs) > 1 and not options.quiet:
-        print(f"{len(jobs) - failed} of {len(jobs)} images segmented into {options.out}")
+        if len(jobs) > 1:
+            covered.update(path.resolve() for path in member_files(source_path))
+    if len(jobs) > 1:
+        _say(f"{done} of {done + failed} images segmented into {options.out}", options)
     return 1 if failed else 0
+
+
+def _say(text: str, options: argparse.Namespace) -> None:
+    """Print a line, unless asked not to; a reader that has gone away stops no work."""
+    if not options.quiet:
+        with suppress(BrokenPipeError):
+            print(text, flush=True)
 
 
 def _jobs(inputs: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
     """Pair each input with its output, and refuse outputs that would collide."""
     inputs = list(inputs)
+    with explain_output(out):
+        return _paired(inputs, out)
+
+
+def _paired(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
     files = [file for path in inputs for file in _expand(path)]
-    into_folder = len(files) > 1 or inputs[0].is_dir() or out.is_dir()
+    into_folder = len(files) > 1 or _is_folder(inputs[0]) or _is_folder(out)
     if not into_folder:
         return [(files[0], out)]
-    if out.exists() and not out.is_dir():
+    if out.exists() and not _is_folder(out):
         raise OutputError(
             f"{out} is a file, and {len(files)} results need a folder.", "Name a folder with -o."
         )
     jobs = [(file, out / _result_name(file)) for file in files]
-    names = [target.name for _, target in jobs]
+    names = [target.name.casefold() for _, target in jobs]
     for name in names:
         if names.count(name) > 1:
             raise OutputError(
@@ -78,20 +103,33 @@ def _jobs(inputs: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
     return jobs
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder of images, and not an image that is stored as a folder."""
+    return path.is_dir() and not is_zarr_name(path) and not is_ome_zarr(path)
+
+
 def _expand(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not _is_folder(path):
         return [path]
-    files = sorted(file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES))
+    files = [file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES)]
+    files += [folder for folder in path.iterdir() if is_ome_zarr(folder)]
     if not files:
-        raise RequestError(f"There is no TIFF file in the folder {path}.")
-    return files
+        raise RequestError(f"There is no TIFF file or OME-Zarr folder in {path}.")
+    return sorted(files)
 
 
 def _result_name(path: Path) -> str:
-    return path.name if path.name.lower().endswith((".tif", ".tiff")) else f"{path.stem}.ome.tif"
+    kept = (".tif", ".tiff", ".zarr")
+    return path.name if path.name.lower().endswith(kept) else f"{path.stem}.ome.tif"
 
 
-def _segment_file(path: Path, out: Path, model: LoadedModel, options: argparse.Namespace) -> None:
+def _segment_file(
+    path: Path,
+    out: Path,
+    model: LoadedModel,
+    options: argparse.Namespace,
+    protected: Sequence[Path],
+) -> None:
     began = time.monotonic()
     with read_image(path, options.series) as opened:
         channel = options.channel
@@ -109,8 +147,9 @@ def _segment_file(path: Path, out: Path, model: LoadedModel, options: argparse.N
             intensity_range=options.intensity_range,
         )
         dtype, kind = _STORED[request.output]
+        picture = Picture(_axes(opened, source), kind)
         with (
-            LabelsWriter(out, _axes(opened, source), dtype, inputs=(path,), kind=kind) as file,
+            open_writer(out, picture, dtype, inputs=protected) as file,
             _progress(len(request.indices), path.name, quiet=options.quiet) as advance,
         ):
             run = SegmentRun(request, source, model)
@@ -118,12 +157,11 @@ def _segment_file(path: Path, out: Path, model: LoadedModel, options: argparse.N
                 file.write(result.index, result.values)
                 advance()
             file.describe(_provenance(run, path))
-    if not options.quiet:
-        seconds = time.monotonic() - began
-        count = len(request.indices)
-        plural = "s" if count != 1 else ""
-        device = run.report.details["device"] if run.report else ""
-        print(f"{out}: {count} slice{plural} in {seconds:.1f} s on {device}")
+    seconds = time.monotonic() - began
+    count = len(request.indices)
+    plural = "s" if count != 1 else ""
+    device = run.report.details["device"] if run.report else ""
+    _say(f"{out}: {count} slice{plural} in {seconds:.1f} s on {device}", options)
 
 
 def _axes(opened: OpenedImage, source: ArraySource) -> tuple[Axis, ...]:

@@ -85,6 +85,7 @@ class ScriptedController(SegmentController):
         words = ("The worker died.", "Try again.") if outcome == "failed" else ("", "")
         self._enter("idle")
         details = {"model": request.model, "device": "CPU (2 threads)", "model_sha256": "ab" * 32}
+        details["objects"] = 1 if request.output == "labels" else None
         self.run_finished.emit(RunReport(outcome, done, 0.1 * done, *words, details=details))
 
 

@@ -55,7 +55,7 @@ def test_a_run_over_all_slices_fills_a_layer_over_the_image(desk, stack):
     assert labels.units == image.units
     assert labels.metadata["slicewise"]["outcome"] == "completed"
     assert desk.find("progress").value() == 6
-    assert desk.find("status").text().startswith("Done: 6 slices")
+    assert desk.find("status").text() == "Done: 6 slices, 1 object in 0.6 s on CPU"
 
 
 def test_the_request_is_what_the_form_says(desk, stack):
@@ -75,6 +75,8 @@ def test_the_request_is_what_the_form_says(desk, stack):
     assert (request.model, request.threshold, request.output) == ("grey", 0.25, "classes")
     assert (request.device, request.split, request.smallest) == ("cpu", False, 40)
     assert labels.data.dtype == np.uint8
+    assert labels.name.endswith(" classes")
+    assert "object" not in desk.find("status").text()
 
 
 def test_this_slice_after_this_slice_fills_one_layer(desk, stack):
@@ -95,6 +97,103 @@ def test_running_again_gives_a_new_layer_and_hides_the_old_one(desk, stack):
     assert first is not second
     assert (first.data[0] == 9).all()
     assert (first.visible, second.visible) == (False, True)
+
+
+def test_further_layers_say_what_differs(desk, stack):
+    desk.viewer.add_image(stack, name="cells")
+    names = []
+    for threshold in (0.4, 0.25, 0.25):
+        desk.find("threshold").setValue(threshold)
+        names.append(desk.run().name)
+    assert names == ["cells labels", "cells labels at 0.25", "cells labels at 0.25 [1]"]
+
+
+def test_after_a_run_the_labels_are_selected_and_the_image_stays_chosen(desk, stack):
+    for name in ("first", "second", "third"):
+        desk.viewer.add_image(stack, name=name)
+    desk.viewer.layers.selection.active = desk.viewer.layers["second"]
+    labels = desk.run()
+    assert desk.viewer.layers.selection.active is labels
+    assert desk.find("image_layer").currentText() == "second"
+
+
+def test_the_bar_is_busy_until_the_first_slice_is_there(desk, stack):
+    desk.viewer.add_image(stack)
+    desk.controller.free = False
+    desk.press("segment_button")
+    assert desk.find("progress").maximum() == 0
+    assert not desk.find("segment_button").isEnabled()
+    desk.controller.allow(1)
+    desk.wait(lambda: desk.find("progress").value() == 1)
+    assert desk.find("progress").maximum() == 6
+    desk.controller.allow(5)
+    desk.wait_for_end()
+
+
+def test_a_run_that_brings_nothing_leaves_no_layer_and_shows_the_older_one(desk, stack):
+    desk.viewer.add_image(stack)
+    older = desk.run()
+    desk.find("threshold").setValue(0.25)
+    desk.controller.fail_after = 0
+    desk.run()
+    assert desk.viewer.layers[-1] is older
+    assert older.visible
+    assert desk.find("progress").maximum() == 1
+    assert "died" in desk.find("problem", QLabel).text()
+
+
+def test_strokes_keep_the_layer_of_a_run_that_brings_nothing(desk, stack):
+    desk.viewer.add_image(stack)
+    desk.controller.free = False
+    desk.press("segment_button")
+    labels = desk.viewer.layers[-1]
+    labels.paint((4, 3, 3), 50)
+    desk.press("stop_button")
+    desk.wait_for_end()
+    assert labels in desk.viewer.layers
+    assert (labels.data == 50).any()
+
+
+def test_other_data_in_the_labels_ends_the_run_and_no_undo_damages_it(desk, stack):
+    desk.viewer.add_image(stack)
+    desk.controller.free = False
+    desk.press("segment_button")
+    labels = desk.viewer.layers[-1]
+    labels.paint((4, 3, 3), 50)
+    labels.data = np.full((6, 12, 16), 7, np.uint32)
+    desk.controller.allow(1)
+    desk.wait_for_end()
+    assert "replaced" in desk.find("problem", QLabel).text()
+    labels.undo()
+    assert (labels.data == 7).all()
+    desk.controller.free = True
+    assert desk.run() is not labels
+
+
+def test_other_data_in_the_image_is_told_and_choices_that_still_exist_stay(desk):
+    desk.viewer.add_labels(np.zeros((2, 6, 12, 16), int))  # keeps the sliders as they are
+    image = desk.viewer.add_image(np.zeros((2, 6, 12, 16), np.uint8))
+    desk.find("channel_axis").setCurrentIndex(1)
+    desk.find("channel").setCurrentText("1")
+    image.data = np.zeros((2, 4, 12, 16), np.uint16)
+    assert desk.find("image_facts", QLabel).text() == "2×4×12×16 · 16 bit"
+    assert desk.find("channel").currentText() == "1"
+    assert desk.run().data.shape[-3:] == (4, 12, 16)
+
+
+def test_the_death_of_an_idle_worker_is_a_quiet_line(desk, stack):
+    desk.viewer.add_image(stack)
+    desk.controller.status_changed.emit("The inference process ended. Press Segment.")
+    desk.wait(lambda: "ended" in desk.find("status").text())
+    assert desk.find("problem").isHidden()
+    assert desk.run().data.any()
+
+
+def test_a_problem_of_another_image_is_forgotten(desk, stack):
+    desk.panel.form.segment()
+    assert desk.find("problem", QLabel).text()
+    desk.viewer.add_image(stack)
+    assert not desk.find("problem", QLabel).text()
 
 
 def test_stop_keeps_finished_slices_and_the_rest_can_follow(desk, stack):

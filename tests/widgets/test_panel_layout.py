@@ -51,16 +51,46 @@ def test_every_control_says_what_it_is_for(desk, stack):
 def test_size_and_pixel_size_are_said_in_words(desk, stack):
     desk.viewer.add_image(stack, scale=(2, 0.5, 0.5), units=("um",) * 3)
     facts = desk.find("image_facts", QLabel).text()
-    assert facts == "6 × 12 × 16 · 2 × 0.5 × 0.5 µm · 16 bit"
+    assert facts == "6×12×16 · 2×0.5×0.5 µm · 16 bit"
     desk.viewer.layers[0].scale = (4, 0.5, 0.5)
-    assert "4 × 0.5 × 0.5 µm" in desk.find("image_facts", QLabel).text()
+    assert "4×0.5×0.5 µm" in desk.find("image_facts", QLabel).text()
+
+
+def test_the_line_of_facts_keeps_its_digits_and_is_not_cut(
+    make_napari_viewer, controller, model_specs, qtbot
+):
+    from support.scripted_panel import Desk
+
+    desk = Desk(make_napari_viewer(show=True), controller, qtbot)
+    data = np.zeros((60, 256, 256), np.uint16)
+    desk.viewer.add_image(data, scale=(0.29, 0.26, 0.26), units=("um",) * 3)
+    qtbot.wait(50)
+    line = desk.find("image_facts", QLabel)
+    assert line.text() == "60×256×256 · 0.29×0.26×0.26 µm · 16 bit"
+    assert line.toolTip() == line.text()
+    drawn = QLabel.text(line)
+    assert line.fontMetrics().horizontalAdvance(drawn) <= line.width() - 8
+
+
+def test_the_buttons_do_not_change_their_size(
+    make_napari_viewer, controller, model_specs, qtbot, stack
+):
+    from support.scripted_panel import Desk
+
+    desk = Desk(make_napari_viewer(show=True), controller, qtbot)
+    qtbot.wait(50)
+    before = desk.find("segment_button").size()
+    desk.viewer.add_image(stack)
+    qtbot.wait(50)
+    assert desk.find("segment_button").isEnabled()
+    assert desk.find("segment_button").size() == before
 
 
 def test_axes_without_a_length_or_time_have_no_size(desk):
     units = ("s", "pixel", "um", "um", "um")
     desk.viewer.add_image(np.zeros((2, 2, 3, 8, 9), np.uint8), scale=(5, 1, 2, 1, 1), units=units)
     facts = desk.find("image_facts", QLabel).text()
-    assert facts == "2 × 2 × 3 × 8 × 9 · 5 s · 2 × 1 × 1 µm · 8 bit"
+    assert facts == "2×2×3×8×9 · 5 s · 2×1×1 µm · 8 bit"
 
 
 def test_long_names_do_not_widen_the_panel(desk, stack, tmp_path):

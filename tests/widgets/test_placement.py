@@ -15,7 +15,9 @@ from napari_slicewise.widgets.placement import Placement
 def add_labels(viewer, image, source):
     placement = Placement(image, source)
     array = np.zeros(placement.shape, np.uint32)
-    return viewer.add_layer(placement.make_layer(array, "labels")), placement.view(array)
+    labels = viewer.add_layer(placement.make_layer(array, "labels"))
+    labels.visible = True
+    return labels, placement.view(array)
 
 
 def random_matrix(rng, ndim):

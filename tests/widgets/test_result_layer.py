@@ -81,6 +81,15 @@ def test_painting_ends_the_changing_of_the_selected_number(viewer, image):
     assert result.labels.selected_label == 3
 
 
+def test_a_number_painted_first_belongs_to_the_human_in_all_slices(viewer, image):
+    result = start(viewer, image, Request("m", INDICES))
+    result.labels.paint((3, 10, 2), 2)
+    result.write(SliceResult((0,), two_objects(), 0.1))
+    result.write(SliceResult((3,), two_objects(), 0.1))
+    assert set(np.unique(result.labels.data[0])) == {0, 1, 3}
+    assert set(np.unique(result.labels.data[3])) == {0, 1, 2, 3}
+
+
 def test_slices_that_are_still_blank_go_on_in_the_same_layer(viewer, image):
     source = ArraySource(image.data)
     result = start(viewer, image, Request("m", ((1,),)))

@@ -90,7 +90,12 @@ class SegmentController:
             self.phase = "starting"
         self.phase_changed.emit("starting")
         self.status_changed.emit("Starting")
-        client.begin(request, source)
+        try:
+            client.begin(request, source)
+        except BaseException:  # a source that cannot even say its shape
+            self.phase = "idle"
+            self.phase_changed.emit("idle")
+            raise
 
     def stop(self) -> None:
         """Ask the run to end; finished slices stay. Does nothing when idle.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -60,6 +62,7 @@ class WorkerClient:
         self._on_message = on_message
         self._on_death = on_death
         self._closing = False
+        atexit.register(self.close)  # for scripts that end without closing
         self._slots: SharedSlots | None = None
         self._source: SliceSource | None = None
         self._reads: Queue[ReadSlice | None] = Queue()
@@ -117,6 +120,7 @@ class WorkerClient:
     def close(self) -> None:
         """End the process and the threads, and remove the shared memory."""
         self._closing = True
+        atexit.unregister(self.close)
         self._process.kill()
         self._process.wait()
         me = threading.current_thread()
@@ -136,20 +140,26 @@ class WorkerClient:
                 message = self._channel.receive()
             except EOFError:
                 break
-            if isinstance(message, ReadSlice):
-                self._reads.put(message)
-            elif isinstance(message, SliceDone):
-                self._deliver(message)
-            elif isinstance(message, RunEnded):
-                self._forget_run()
-                self._on_message(message.report)
-            else:
-                self._on_message(message)
+            try:
+                self._handle(message)
+            except Exception:  # noqa: BLE001 - a listener's fault must not end the listening
+                traceback.print_exc()
         code = self._process.wait()
         self._reads.put(None)
         if not self._closing:
             self._forget_run()
             self._on_death(self._obituary(code))
+
+    def _handle(self, message: Any) -> None:
+        if isinstance(message, ReadSlice):
+            self._reads.put(message)
+        elif isinstance(message, SliceDone):
+            self._deliver(message)
+        elif isinstance(message, RunEnded):
+            self._forget_run()
+            self._on_message(message.report)
+        else:
+            self._on_message(message)
 
     def _deliver(self, message: SliceDone) -> None:
         slots = self._slots
@@ -171,9 +181,10 @@ class WorkerClient:
         try:
             return SliceRead(slots.put(wanted.slot, source.read_slice(wanted.index)))
         except SlicewiseError as error:
-            return SliceRead(None, error)
-        except Exception as error:  # noqa: BLE001 - a reader plugin's array may raise anything
-            text = f"Slice {wanted.index} of the image could not be read: {error}"
+            # A plain one: a foreign class, or what it carries, may not survive the pipe.
+            return SliceRead(None, ImageError(str(error.message), str(error.hint)))
+        except BaseException as error:  # noqa: BLE001 - a reader plugin's array may raise anything
+            text = f"Slice {wanted.index} of the image could not be read: {_say(error)}"
             return SliceRead(None, ImageError(text, "Is the file still there, and complete?"))
 
     def _forget_run(self) -> None:
@@ -199,6 +210,14 @@ class WorkerClient:
             f"The inference process ended with code {code}: {words}",
             "Finished slices are kept. Press Segment to start it again.",
         )
+
+
+def _say(error: BaseException) -> str:
+    """Put an error in words, even one that cannot say itself what it is."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - see above
+        return type(error).__name__
 
 
 def _spawn() -> subprocess.Popen[bytes]:

@@ -105,6 +105,7 @@ def resolve_device(policy: DevicePolicy, asked: str) -> DeviceInfo:
         When there is no such device on this machine.
     """
     devices = policy.devices()
+    asked = asked.casefold()
     if asked == "auto":
         return devices[0]
     for device in devices:

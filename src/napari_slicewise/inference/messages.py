@@ -164,5 +164,7 @@ class Channel:
         """
         try:
             return pickle.load(self._incoming)  # noqa: S301 - our own process, by our own pipe
-        except (OSError, ValueError, pickle.UnpicklingError) as error:
-            raise EOFError("The other process is gone.") from error
+        except Exception as error:
+            # Besides a closed pipe: what cannot be unpickled here. Whatever it is, the
+            # stream cannot be trusted any more.
+            raise EOFError("The other process is gone, or cannot be understood.") from error

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicewise.errors import ImageError
 from napari_slicewise.inference.normalize import IntensityRange, measure_range, normalize
 from napari_slicewise.inference.plan import Plan, border_lost, padded_shape
+from napari_slicewise.inference.stream import CancelToken
 from napari_slicewise.io.source import SliceSource
 
 __all__ = ["SlicePreparer", "feed_channels"]
@@ -52,14 +54,18 @@ class SlicePreparer:
         Of the run.
     source
         The image.
+    token
+        Looked at between the slices on which intensities are measured.
     """
 
-    def __init__(self, plan: Plan, source: SliceSource) -> None:
+    def __init__(self, plan: Plan, source: SliceSource, token: CancelToken) -> None:
         self._plan = plan
         self._source = source
+        self._token = token
         self._stack_range: IntensityRange | None = None
         if plan.request.intensity_range == "stack" and source.leading_shape:
-            self._stack_range = measure_range(self._samples(), plan.spec)
+            samples = list(self._samples())
+            self._stack_range = measure_range(samples, plan.spec) if samples else None
 
     def prepare(self, index: tuple[int, ...]) -> NDArray[np.float32]:
         """Read one slice as ``(channel, y, x)`` with sides that are multiples of the stride.
@@ -78,6 +84,12 @@ class SlicePreparer:
 
     def _read(self, index: tuple[int, ...]) -> NDArray[Any]:
         array = self._source.read_slice(index)
+        promised = (self._source.channels, *self._source.slice_shape)
+        if array.shape != promised:
+            raise ImageError(
+                f"Slice {index} of the image has the shape {array.shape}, not {promised}.",
+                "Is the file damaged, or was it changed meanwhile?",
+            )
         return feed_channels(array, self._plan.recipe, self._plan.spec.in_channels)
 
     def _samples(self) -> Iterator[NDArray[Any]]:
@@ -89,6 +101,8 @@ class SlicePreparer:
         shape = self._source.leading_shape
         total = int(np.prod(shape))
         for position in np.unique(np.linspace(0, total - 1, _SAMPLED_SLICES).round().astype(int)):
+            if self._token.cancelled:
+                return
             array = self._read(tuple(int(i) for i in np.unravel_index(position, shape)))
             step = max(1, int((array[0].size / _SAMPLED_PIXELS) ** 0.5))
             yield array[:, ::step, ::step]

@@ -73,8 +73,16 @@ class Request:
     def __post_init__(self) -> None:
         if not self.indices:
             raise RequestError("No slice is chosen.", "Choose at least one slice.")
-        if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
-            raise RequestError(f"The threshold must lie in 0..1, got {self.threshold}.")
+        if self.threshold is not None and not (
+            isinstance(self.threshold, int | float) and 0.0 <= self.threshold <= 1.0
+        ):
+            raise RequestError(f"The threshold must lie in 0..1, got {self.threshold!r}.")
+        if self.output not in ("labels", "classes", "probability"):
+            raise RequestError(
+                f"There is no output {self.output!r}.", "Choose labels, classes or probability."
+            )
+        if self.smallest < 0:
+            raise RequestError(f"The smallest object has 0 pixels or more, not {self.smallest}.")
         if self.tile is not None and self.tile < 32:
             raise RequestError(f"A tile's side must be 32 pixels or more, got {self.tile}.")
         if self.batch is not None and self.batch < 1:

@@ -87,7 +87,7 @@ class Runner:
         """
         plan = self._predictor.plan
         self._on_status("Measuring the range of intensities")
-        preparer = SlicePreparer(plan, self._source)
+        preparer = SlicePreparer(plan, self._source, self._token)
         self._on_status(plan.describe())
         options = ShapeOptions(
             heads=plan.spec.output,

@@ -7,6 +7,7 @@ system closes the pipe of a killed process too.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -193,6 +194,8 @@ def main() -> None:
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not end up among the messages
     sys.stdout = sys.stderr
+    # Ctrl+C in the desktop's terminal reaches this process too; its end is the pipe's.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(5)  # below the desktop, so that the window stays alive while the network works
     Worker(Channel(incoming, outgoing), LocalDevices()).serve()

@@ -7,15 +7,17 @@ import errno
 import os
 import re
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from napari_slicewise.errors import OutputError
 
-__all__ = ["check_output", "explain_output", "replacing"]
+__all__ = ["ENDING", "check_output", "explain_output", "is_alive", "replacing", "sync"]
 
-_ENDING = ".slicewise-tmp"
+ENDING = ".slicewise-tmp"
+"""Ending of temporary names."""
 
 
 def check_output(path: Path, inputs: Sequence[str | os.PathLike[str]]) -> None:
@@ -35,8 +37,12 @@ def check_output(path: Path, inputs: Sequence[str | os.PathLike[str]]) -> None:
     """
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", "Give the name of a file.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is a device or a pipe.", "Give the name of a file.")
     if not path.parent.is_dir():
         raise OutputError(f"There is no folder {path.parent}.", "Create it, or choose another.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path.parent} cannot be written to.", "Choose another folder.")
     for source in map(Path, inputs):
         same = path.resolve() == source.resolve()
         with contextlib.suppress(OSError):
@@ -66,15 +72,16 @@ def replacing(path: Path) -> Iterator[Path]:
         When there is no space or no permission.
     """
     _remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_ENDING}")
+    temporary = path.with_name(f".{_stem(path)}.{os.getpid()}{ENDING}")
     try:
         with explain_output(path):
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only folder: then it was never there
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -94,7 +101,7 @@ def explain_output(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make sure that the bytes are on the disk; folders cannot be synced on Windows."""
     if sys.platform == "win32" and path.is_dir():
         return
@@ -105,18 +112,25 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def _stem(path: Path) -> str:
+    """Return what a temporary name is made of: names may have 255 bytes, and it is longer."""
+    if len(os.fsencode(path.name)) <= 200:
+        return path.name
+    return f"{path.name[:40]}~{zlib.crc32(os.fsencode(path.name)):08x}"
+
+
 def _remove_leftovers(path: Path) -> None:
     """Remove temporary files of programs that were killed while writing this very file."""
-    pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)" + re.escape(_ENDING))
+    pattern = re.compile(re.escape(f".{_stem(path)}.") + r"(\d+)" + re.escape(ENDING))
     with contextlib.suppress(OSError):
         for candidate in path.parent.iterdir():
             found = pattern.fullmatch(candidate.name)
-            if found and not _alive(int(found[1])):
+            if found and not is_alive(int(found[1])):
                 with contextlib.suppress(OSError):
                     candidate.unlink()
 
 
-def _alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     """Whether a process runs; on Windows an open file cannot be removed, so it may be tried."""
     if sys.platform == "win32":
         return False

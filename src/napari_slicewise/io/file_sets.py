@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.array_keys import dropped, full_key, positions
 from napari_slicewise.io.file_names import Layout
+from napari_slicewise.io.flat_pictures import is_flat_picture
 from napari_slicewise.io.image_info import Axis, Channel, ImageInfo
 
-__all__ = ["StackedArray", "folder_entry", "open_stack"]
+__all__ = ["StackedArray", "files_of_glob", "folder_entry", "open_stack"]
 
 _SUFFIXES = (".tif", ".tiff")
 
@@ -50,8 +51,23 @@ def folder_entry(folder: Path) -> Path | list[Path] | None:
             if path.suffix.lower() in _SUFFIXES and "_thumb" not in path.name.lower()
         )
     if not files:
+        files = [path for path in sorted(folder.iterdir()) if is_flat_picture(path)]
+    if not files:
         return None
     return files[0] if len(files) == 1 else files
+
+
+def files_of_glob(path: Path) -> list[Path]:
+    """Return the files that a name with ``*``, ``?`` or ``[...]`` stands for; usually none.
+
+    Parameters
+    ----------
+    path
+        A path; only its last part may be a pattern, and a file of that very name comes first.
+    """
+    if path.exists() or not any(sign in path.name for sign in "*?["):
+        return []
+    return sorted(file for file in path.parent.glob(path.name) if file.is_file())
 
 
 def open_stack(

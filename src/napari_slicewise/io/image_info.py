@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_slicewise.errors import ImageError
+from napari_slicewise.io.units import clean_unit, step_of
+
 __all__ = ["PIXEL", "Axis", "Channel", "ImageInfo", "ImageWarning"]
 
 PIXEL = "pixel"
@@ -31,13 +34,30 @@ class Axis:
     step
         Distance from one to the next, in ``unit``.
     unit
-        A unit that napari knows, such as ``µm`` or ``s``; ``pixel`` where the file tells none.
+        A unit of length or time in any usual spelling (``um``, ``micron``, ``s``); kept as
+        napari spells it. ``pixel`` where the file tells none.
+
+    Raises
+    ------
+    ImageError
+        When the unit is not known, or the step is not above 0.
     """
 
     name: str
     size: int
     step: float = 1.0
     unit: str = PIXEL
+
+    def __post_init__(self) -> None:
+        unit = PIXEL if self.unit in (PIXEL, "") else clean_unit(self.unit)
+        if unit is None:
+            raise ImageError(
+                f"The unit {self.unit!r} of axis {self.name!r} is not known.",
+                "Use a unit such as um, nm, mm, s or pixel.",
+            )
+        if step_of(float(self.step)) is None:
+            raise ImageError(f"The step of axis {self.name!r} must be above 0: {self.step!r}.")
+        object.__setattr__(self, "unit", unit)
 
     @property
     def calibrated(self) -> bool:

@@ -55,10 +55,12 @@ def _lines(info: ImageInfo) -> list[str]:
     shape = " x ".join(str(n) for n in info.shape)
     axes = " ".join(info.axis_names)
     kind = "labels" if info.is_labels else "RGB picture" if info.rgb else "image"
+    flavour = info.flavour or "plain"
+    flavour += "" if flavour.startswith(("OME-Zarr", "PNG", "JPEG")) else " TIFF"
     stored = info.compression + (", tiled" if info.tiled else "")
     lines = [
         f"series {info.series}     {info.series_name or '(no name)'}",
-        f"  what         {kind}, {info.flavour or 'plain'} TIFF, {stored}",
+        f"  what         {kind}, {flavour}, {stored}",
         f"  shape        {shape}  ({axes})",
         f"  values       {info.dtype}, {_bytes(info.nbytes)} in memory",
         f"  pixel size   {_sizes(info.axes)}",

@@ -1,4 +1,4 @@
-"""napari's File > Save for labels and images: layer data to TIFF."""
+"""napari's File > Save for labels and images: layer data to TIFF or OME-Zarr."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel
+from napari_slicewise.io.outputs import write_picture
 from napari_slicewise.io.picture import Kind, Picture
 from napari_slicewise.io.plain_values import plain
-from napari_slicewise.io.tiff_writer import write_picture
 from napari_slicewise.io.units import clean_unit, step_of
 
 __all__ = ["layer_axes", "write_image_layer", "write_labels_layer"]

@@ -42,3 +42,18 @@ class Picture:
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
         return (*(axis.size for axis in self.axes), *((self.rgb,) if self.rgb else ()))
+
+    def notes(self) -> dict[str, Any]:
+        """Return what no format has a word for, to be noted beside the picture."""
+        return {
+            "layer_type": self.kind,
+            "axes": [axis.name for axis in self.axes],
+            "shape": list(self.shape),
+            "rgb": bool(self.rgb),
+            "steps": {
+                axis.name: [axis.step, axis.unit]
+                for axis in self.axes
+                if axis.name not in ("t", "z", "y", "x", "c")
+            },
+            "provenance": dict(self.provenance),
+        }

@@ -94,6 +94,11 @@ class ArraySource:
         used = [axis % ndim for axis in used]
         if len(set(used)) != len(used):
             raise ImageError(f"Rows, columns and channels need axes of their own, got {used}.")
+        if np.dtype(self.data.dtype).kind not in "buif":
+            raise ImageError(
+                f"The image holds numbers of type {self.data.dtype}.",
+                "Choose an image of whole or real numbers.",
+            )
         if 0 in shape:
             raise ImageError(f"The image is empty (shape {shape}).", "Choose another image.")
         object.__setattr__(self, "plane", (used[0], used[1]))

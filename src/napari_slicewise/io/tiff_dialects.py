@@ -107,22 +107,6 @@ def _letters(axes: Sequence[Axis]) -> str:
     return "".join(letters)
 
 
-def _notes(picture: Picture) -> dict[str, Any]:
-    """Return what neither OME nor ImageJ has a word for."""
-    return {
-        "layer_type": picture.kind,
-        "axes": [axis.name for axis in picture.axes],
-        "shape": list(picture.shape),
-        "rgb": bool(picture.rgb),
-        "steps": {
-            axis.name: [axis.step, axis.unit]
-            for axis in picture.axes
-            if axis.name not in ("t", "z", "y", "x", "c")
-        },
-        "provenance": dict(picture.provenance),
-    }
-
-
 def _ome(picture: Picture, letters: str, path: Path) -> Dialect:
     metadata: dict[str, Any] = {"axes": letters + ("S" if picture.rgb else "")}
     metadata["Name"] = path.name.split(".")[0] or path.name
@@ -142,7 +126,7 @@ def _ome(picture: Picture, letters: str, path: Path) -> Dialect:
         if all(channel.color for channel in picture.channels):
             described["Color"] = [_rgba(channel.color) for channel in picture.channels]
         metadata["Channel"] = described
-    metadata["MapAnnotation"] = {NOTES_KEY: write_notes(_notes(picture))}
+    metadata["MapAnnotation"] = {NOTES_KEY: write_notes(picture.notes())}
     x, y = by_letter["X"], by_letter["Y"]
     photometric = "rgb" if picture.rgb else "minisblack"
     if x.unit not in MICROMETRES or y.unit not in MICROMETRES:
@@ -189,7 +173,7 @@ def _imagej(picture: Picture, letters: str, path: Path) -> Dialect:
         metadata["finterval"] = time.step
         if time.unit != "s":
             metadata["tunit"] = _ascii(time.unit)
-    metadata["Info"] = f"{NOTES_KEY} = {write_notes(_notes(picture))}"
+    metadata["Info"] = f"{NOTES_KEY} = {write_notes(picture.notes())}"
     if resolution is not None and not all(1e-9 < value < 4e9 for value in resolution):
         return _ome(picture, letters, path)
     return Dialect(

@@ -13,6 +13,7 @@ from napari_slicewise.io.imagej_metadata import imagej_missing_planes, imagej_st
 from napari_slicewise.io.ome_xml import OmeImage, parse_ome
 from napari_slicewise.io.own_notes import read_notes
 from napari_slicewise.io.plain_values import plain
+from napari_slicewise.io.shaped_metadata import shaped_notes, shaped_steps
 from napari_slicewise.io.tiff_channels import ChannelNotes, series_channels, tag_name
 from napari_slicewise.io.units import clean_unit, step_of
 from napari_slicewise.io.vendor_metadata import (
@@ -110,7 +111,8 @@ def series_info(
     page = series.keyframe
     names, channel_axis, rgb = _axis_names(series, levels[0], notes)
     image = _ome_image(tif, index, notes)
-    steps = _steps(page, notes, image) | _own_steps(notes.own)
+    shaped = shaped_steps(shaped_notes(series), series.axes)
+    steps = _steps(page, notes, image, shaped) | _own_steps(notes.own)
     shape = levels[0].shape
     axes = tuple(
         Axis(name, shape[position], *steps.get(name, (1.0,)))
@@ -187,8 +189,10 @@ def _ome_image(tif: Any, index: int, notes: FileNotes) -> OmeImage | None:
     return next((image for image in notes.ome if name and image.name == name), notes.ome[0])
 
 
-def _steps(page: Any, notes: FileNotes, image: OmeImage | None) -> dict[str, tuple[float, str]]:
-    """Return the calibration: the maker's own tags, then OME, then ImageJ; never bare DPI."""
+def _steps(
+    page: Any, notes: FileNotes, image: OmeImage | None, shaped: dict[str, tuple[float, str]]
+) -> dict[str, tuple[float, str]]:
+    """Return the calibration: the maker's tags, OME, ImageJ, tifffile's JSON; never bare DPI."""
     tags = page.parent.pages.first.tags
     resolution = (ratio(tags.valueof(282)), ratio(tags.valueof(283)))
     sources = []
@@ -198,6 +202,8 @@ def _steps(page: Any, notes: FileNotes, image: OmeImage | None) -> dict[str, tup
         sources.append(image.steps)
     if notes.imagej:
         sources.append(imagej_steps(notes.imagej, resolution, in_cm=tags.valueof(296) == 3))
+    if shaped:
+        sources.append(shaped)
     if notes.micromanager:
         sources.reverse()  # its summary knows least, and ImageJ's header there is a copy
         sources.sort(key=lambda steps: image is None or steps is not image.steps)

@@ -103,7 +103,7 @@ def _series_of(
     if wanted is not None and wanted not in every:
         raise ImageError(
             f"There is no series {wanted}: {short_name(path)} has {len(tif.series)}.",
-            f"Choose one from 0 to {len(tif.series) - 1}.",
+            f"They are counted from 0, the last is {len(tif.series) - 1}.",
         )
     chosen = [wanted] if wanted is not None else [i for i in every if is_scene(tif.series[i])]
     lease = FileLease()

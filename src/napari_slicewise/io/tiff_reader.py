@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.file_names import Layout, lay_out
-from napari_slicewise.io.file_sets import folder_entry, open_stack
+from napari_slicewise.io.file_sets import files_of_glob, folder_entry, open_stack
+from napari_slicewise.io.flat_pictures import is_flat_picture, read_flat_picture
 from napari_slicewise.io.image_info import ImageInfo, ImageWarning
 from napari_slicewise.io.layer_data import LayerData, image_layers
 from napari_slicewise.io.metamorph_nd import nd_layout
 from napari_slicewise.io.ome_sets import is_companion
-from napari_slicewise.io.source import ArraySource
+from napari_slicewise.io.opened_image import OpenedImage
 from napari_slicewise.io.tiff_damage import short_name
 from napari_slicewise.io.tiff_open import look_into
-from napari_slicewise.io.tiff_pages import PageArray
+from napari_slicewise.io.zarr_reader import is_ome_zarr, look_into_zarr
 
 __all__ = [
     "SUFFIXES",
@@ -36,62 +37,6 @@ SUFFIXES = (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".lsm", ".stk", ".svs", ".n
 _SMALL_BYTES = 16 << 20  # read at once: a dask graph costs more than it saves
 
 PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class OpenedImage:
-    """One image of a file, ready to be read slice by slice.
-
-    Parameters
-    ----------
-    info
-        What the file says of it.
-    levels
-        The pyramid, the full size first: numpy arrays, or lazy arrays that are indexed like
-        numpy arrays, open the file for each read and close it again.
-    """
-
-    info: ImageInfo
-    levels: tuple[Any, ...]
-
-    @property
-    def data(self) -> Any:
-        """The full-size array; its axes are ``info.axis_names``."""
-        return self.levels[0]
-
-    def source(self, channel: int | None = None) -> ArraySource:
-        """Return the image as slices for inference.
-
-        Parameters
-        ----------
-        channel
-            The one channel to read; None reads all of them.
-
-        Raises
-        ------
-        ImageError
-            When there is no such channel.
-        """
-        if channel is not None and self.info.channel_axis is None and channel != 0:
-            raise ImageError(
-                f"There is no channel {channel}: the image has one.", "Choose channel 0."
-            )
-        return ArraySource(
-            self.data,
-            plane=self.info.plane,
-            channel_axis=self.info.channel_axis,
-            channel=channel if self.info.channel_axis is not None else None,
-            rgb=self.info.rgb and channel is None,
-        )
-
-    def close(self) -> None:
-        """Do nothing: no file stays open between reads. Here for ``with`` statements."""
-
-    def __enter__(self) -> OpenedImage:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
 
 def open_image(path: PathLike, series: int = 0) -> OpenedImage:
@@ -160,7 +105,10 @@ def read_layers(path: PathLike | Sequence[PathLike]) -> list[LayerData]:
         for sentence in image.info.warnings:
             warnings.warn(f"{short_name(image.info.path)}: {sentence}.", ImageWarning, stacklevel=2)
         layers += image_layers(
-            image.info, image.levels, _stem(Path(image.info.path)), visible=number == 0
+            image.info,
+            image.levels,
+            _stem(Path(image.info.path)),
+            visible=number == 0 or image.info.is_labels,
         )
     return layers
 
@@ -176,6 +124,8 @@ def get_reader(
         A path, or a list of files to stack.
     """
     first = Path(path if isinstance(path, str) else path[0])
+    if is_ome_zarr(first):
+        return read_layers
     if first.is_dir():
         return read_layers if isinstance(path, str) and folder_entry(first) else None
     if first.suffix.lower() in (*SUFFIXES, ".nd") or is_companion(first):
@@ -197,18 +147,32 @@ def describe_series(path: PathLike) -> list[ImageInfo]:
         When the file is missing, damaged or no TIFF.
     """
     place = Path(path)
+    if is_ome_zarr(place):
+        return [info for info, _ in look_into_zarr(place, None, str(path))]
     entry = folder_entry(place) if place.is_dir() else place
-    if entry is None or isinstance(entry, list) or entry.suffix.lower() == ".nd":
+    tiff = isinstance(entry, Path) and entry.is_file() and not is_flat_picture(entry)
+    if not tiff or entry is None or isinstance(entry, list) or entry.suffix.lower() == ".nd":
         return [image.info for image in _open(place, None)]
     return [info for info, _ in look_into(entry, None, str(path))]
 
 
 def _open(path: Path, series: int | None) -> list[OpenedImage]:
     """Open a file, a set or a folder; small images are read at once."""
+    if is_ome_zarr(path):
+        return [
+            OpenedImage(info, tuple(_read_if_small(level) for level in levels))
+            for info, levels in look_into_zarr(path, series, str(path))
+        ]
+    files = files_of_glob(path)
+    if files:
+        return _open_files(files)
+    if is_flat_picture(path):
+        info, array = read_flat_picture(path)
+        return [OpenedImage(info, (array,))]
     if path.is_dir():
         entry = folder_entry(path)
         if entry is None:
-            raise ImageError(f"{short_name(path)} is a folder without TIFF files.")
+            raise ImageError(f"{short_name(path)} is a folder without images.")
         return _open_files(entry) if isinstance(entry, list) else _open(entry, series)
     if path.suffix.lower() == ".nd":
         return [_open_layout(nd_layout(path))]
@@ -218,7 +182,7 @@ def _open(path: Path, series: int | None) -> list[OpenedImage]:
     ]
 
 
-def _read_if_small(level: PageArray) -> Any:
+def _read_if_small(level: Any) -> Any:
     return level[...] if level.nbytes <= _SMALL_BYTES else level
 
 
@@ -257,7 +221,7 @@ def _open_layout(layout: Layout) -> OpenedImage:
 def _stem(path: Path) -> str:
     """Return a file's name without the endings that say how it is stored."""
     name = path.name
-    for ending in (".companion.ome", ".ome.tiff", ".ome.tif", *SUFFIXES):
+    for ending in (".companion.ome", ".ome.tiff", ".ome.tif", ".ome.zarr", ".zarr", *SUFFIXES):
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return name

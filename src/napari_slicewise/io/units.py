@@ -37,6 +37,8 @@ _SPELLINGS = {
     "millimetre": "mm",
     "centimeter": "cm",
     "centimetre": "cm",
+    "decimeter": "dm",
+    "kilometer": "km",
     "meter": "m",
     "metre": "m",
     "angstrom": "Å",

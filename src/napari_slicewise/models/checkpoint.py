@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import safetensors.torch
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicewise.errors import ModelError
+from napari_slicewise.models.adapters import SkipOrder, adapt_state
+from napari_slicewise.models.architectures import ARCHITECTURES, describe_state
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.state_file import (
     EXPECTED,
@@ -19,40 +21,15 @@ from napari_slicewise.models.state_file import (
     read_state,
     replace_file,
 )
-from napari_slicewise.models.unet import UNet
 from napari_slicewise.models.zoo import SPEC_KEY, read_spec
 
 __all__ = [
     "ARCHITECTURES",
-    "Architecture",
     "Checkpoint",
     "load_network",
     "read_checkpoint",
     "write_checkpoint",
 ]
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A network, and where its shapes tell its size.
-
-    Parameters
-    ----------
-    build
-        Makes it from input channels, output channels and first filters.
-    first, last
-        Keys of the first kernel ``(filters, in, y, x)`` and of the classifier's
-        ``(out, filters, y, x)``.
-    """
-
-    build: Callable[[int, int, int], nn.Module]
-    first: str
-    last: str
-
-
-ARCHITECTURES: Mapping[str, Architecture] = {
-    "unet": Architecture(UNet, "e1.conv.conv1.weight", "outputs.weight"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +51,22 @@ class Checkpoint:
     sha256: str
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, skip_order: SkipOrder = "auto") -> Checkpoint:
     """Read weights from a safetensors file or a torch checkpoint.
 
-    A torch file may wrap the state_dict (as ``state_dict``, ``model_state_dict``,
-    ``model``, ``net`` or ``network``) and prefix its keys (``module.``, ``_orig_mod.``,
-    ``model.``). Where the file carries no specification, channels and filters are read
-    from the shapes; one output channel is then taken for the foreground's logit, several
-    for classes, and pixels for 8-bit values divided by 255, as in the tutorial.
+    The state_dict may be wrapped, and its keys prefixed (docs/models.md says how). Where
+    the file carries no specification, channels and filters are read from the shapes; one
+    output channel is then taken for the foreground's logit, several for classes, and
+    pixels for 8-bit values divided by 255, as in the tutorial. Other projects' U-Nets
+    are brought under our keys (``adapters``).
+
+    Parameters
+    ----------
+    path
+        The file.
+    skip_order
+        Whether another project's network joins what it upsampled or the skip first;
+        tensors do not tell, so ``auto`` goes by the project.
 
     Raises
     ------
@@ -92,10 +77,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     digest, is_safetensors = inspect_file(path)
     spec = read_spec(path) if is_safetensors else None
     state = read_state(path, is_safetensors=is_safetensors)
-    inferred = _infer_spec(path, state)
+    inferred, state = _recognise(path, state, skip_order)
     if spec is None:
         spec = inferred
-    elif _size(spec) != _size(inferred):
+    elif _facts(spec) != _facts(inferred):
         raise ModelError(
             f"{path.name} says it is {_size(spec)}, but its weights are {_size(inferred)}.",
             "The file is damaged, or made for a newer version of napari-slicewise.",
@@ -133,31 +118,23 @@ def write_checkpoint(path: Path, state: Mapping[str, Tensor], spec: ModelSpec) -
         file.write(data)
 
 
-def _infer_spec(path: Path, state: State) -> ModelSpec:
-    """Describe a bare state_dict by its keys and shapes."""
-    for name, architecture in ARCHITECTURES.items():
-        first, last = state.get(architecture.first), state.get(architecture.last)
-        if first is not None and last is not None and first.ndim == 4 and last.ndim == 4:
-            out_channels = last.shape[0]
-            return ModelSpec(
-                name=path.stem,
-                title=path.name,
-                architecture=name,
-                in_channels=first.shape[1],
-                out_channels=out_channels,
-                first_filters=first.shape[0],
-                output="foreground" if out_channels == 1 else "classes",
-                normalization="divide_by_255",
-                source=path.name,
-            )
-    keys = list(state)
-    what = "a classifier" if _is_classifier(state) else "another network"
-    shown = f"{len(keys)} tensors, the first {keys[0]!r}" if keys else "no tensors"
-    raise ModelError(
-        f"{path} holds the weights of {what} ({shown}): "
-        f"{ARCHITECTURES['unet'].first!r} or {ARCHITECTURES['unet'].last!r} is missing.",
-        EXPECTED,
-    )
+def _recognise(path: Path, state: State, skip_order: SkipOrder) -> tuple[ModelSpec, State]:
+    """Describe a bare state_dict by its keys and shapes; bring it under keys of ours."""
+    own = any(architecture.first in state for architecture in ARCHITECTURES.values())
+    try:
+        spec = describe_state(state)
+        if spec is None:
+            spec, state = adapt_state(state, skip_order)
+    except ModelError as error:
+        if own:
+            raise ModelError(f"{path}: {error.message.rstrip('.')}.", EXPECTED) from error
+        what = "a classifier" if _is_classifier(state) else "another network"
+        shown = f"{len(state)} tensors, the first {next(iter(state), '')!r}"
+        raise ModelError(
+            f"{path} holds the weights of {what} ({shown}): {error.message.rstrip('.')}.",
+            EXPECTED,
+        ) from error
+    return replace(spec, name=path.stem, title=path.name, source=path.name), state
 
 
 def _is_classifier(state: State) -> bool:
@@ -194,13 +171,20 @@ def _fit(path: Path, state: State, spec: ModelSpec) -> State:
 
 def _build(spec: ModelSpec) -> nn.Module:
     """Build the network that a specification names, with random weights."""
-    architecture = ARCHITECTURES[spec.architecture]
-    return architecture.build(spec.in_channels, spec.out_channels, spec.first_filters)
+    return ARCHITECTURES[spec.architecture].build(spec)
+
+
+def _facts(spec: ModelSpec) -> tuple[object, ...]:
+    """Return what shapes settle, so that a header cannot claim otherwise."""
+    channels = (spec.in_channels, spec.out_channels, spec.first_filters, spec.widths)
+    geometry = (spec.padding, spec.stride, spec.remainder)
+    return (spec.architecture, channels, spec.upsampling == "transposed", geometry)
 
 
 def _size(spec: ModelSpec) -> str:
     """Say which network, in words."""
+    widths = f" of widths {', '.join(map(str, spec.widths))}" if spec.widths else ""
     return (
         f"{spec.architecture!r} with {spec.in_channels} channels in, "
-        f"{spec.out_channels} out, {spec.first_filters} filters"
+        f"{spec.out_channels} out, {spec.first_filters} filters{widths}"
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from napari_slicewise.errors import ModelError
 
-__all__ = ["ModelSpec", "NormalizationKind", "OutputKind", "PaddingKind"]
+__all__ = ["ModelSpec", "NormalizationKind", "OutputKind", "PaddingKind", "UpsamplingKind"]
 
 OutputKind = Literal["foreground", "foreground_distance", "foreground_boundary", "classes"]
 NormalizationKind = Literal["percentile", "divide_by_255"]
 PaddingKind = Literal["same", "valid"]
+UpsamplingKind = Literal["transposed", "bilinear", "bilinear_aligned", "nearest"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,15 @@ class ModelSpec:
         Name of the network, a key of ``checkpoint.ARCHITECTURES``.
     in_channels, out_channels, first_filters
         Read from the shapes of the weights.
+    widths
+        Filters of the network's convolutions where ``first_filters`` does not settle them,
+        as its class counts them (``unet_2015``, ``unet_compact``, ``unet_padded``).
+    batch_norm
+        Whether batch norm follows the convolutions (``unet_padded``).
+    upsampling
+        How the sides double on the way up (``unet_padded``).
+    last_relu
+        Whether a ReLU ends each block (``unet_compact``).
     output
         ``foreground``: one logit (sigmoid). ``foreground_distance``: that, and a channel
         with the distance to the object's edge, 0 at the edge and 1 at its centre.
@@ -65,6 +75,10 @@ class ModelSpec:
     in_channels: int = 1
     out_channels: int = 1
     first_filters: int = 64
+    widths: tuple[int, ...] = ()
+    batch_norm: bool = True
+    upsampling: UpsamplingKind = "transposed"
+    last_relu: bool = False
     output: OutputKind = "foreground"
     class_names: tuple[str, ...] = ()
     padding: PaddingKind = "same"
@@ -81,9 +95,7 @@ class ModelSpec:
     scores: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for number in ("in_channels", "out_channels", "first_filters", "stride"):
-            if getattr(self, number) < 1:
-                raise ModelError(f"A model's {number} must be 1 or more: {getattr(self, number)}.")
+        self._check_values()
         if not 0 <= self.remainder < self.stride or self.margin < 0:
             raise ModelError(
                 f"A model's remainder must be 0 to {self.stride - 1} and its margin not negative: "
@@ -94,8 +106,38 @@ class ModelSpec:
             raise ModelError(
                 f"Output kind {self.output!r} has {needed} channels, the model {self.out_channels}."
             )
-        if self.output == "classes" and self.out_channels < 2:
-            raise ModelError("A model for classes needs two output channels or more.")
+        if self.output == "classes" and not 2 <= self.out_channels <= 255:
+            raise ModelError(
+                f"A model for classes has 2 to 255 output channels, not {self.out_channels}."
+            )
+
+    def _check_values(self) -> None:
+        """Refuse values that no model has: descriptions come from files of unknown origin."""
+        for name in ("in_channels", "out_channels", "first_filters", "stride"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ModelError(f"A model's {name} must be 1 or more: {value!r}.")
+        for name in ("remainder", "margin"):
+            if not isinstance(getattr(self, name), int):
+                raise ModelError(f"A model's {name} must be a whole number.")
+        for name, choices in (
+            ("output", get_args(OutputKind)),
+            ("normalization", get_args(NormalizationKind)),
+            ("padding", get_args(PaddingKind)),
+        ):
+            if getattr(self, name) not in choices:
+                raise ModelError(
+                    f"A model's {name} is one of {', '.join(choices)}: {getattr(self, name)!r}."
+                )
+        low, high = self.percentiles
+        if not 0.0 <= low < high <= 100.0:
+            raise ModelError(f"A model's percentiles must ascend within 0..100: {low}, {high}.")
+        if not 0.0 <= self.threshold <= 1.0:
+            raise ModelError(f"A model's threshold must lie in 0..1: {self.threshold}.")
+        if self.pixel_um is not None and not self.pixel_um > 0.0:
+            raise ModelError(f"A model's pixel size must be above 0: {self.pixel_um}.")
+        if not all(isinstance(score, int | float) for score in self.scores.values()):
+            raise ModelError("A model's scores must be numbers.")
 
     def to_json(self) -> str:
         """Write the specification as JSON, for the header of a safetensors file."""
@@ -114,7 +156,7 @@ class ModelSpec:
             values: dict[str, Any] = json.loads(text)
             known = {f.name for f in fields(cls)}
             kept = {key: value for key, value in values.items() if key in known}
-            for key in ("class_names", "percentiles"):
+            for key in ("class_names", "percentiles", "widths"):
                 if key in kept:
                     kept[key] = tuple(kept[key])
             return cls(**kept)

@@ -6,7 +6,6 @@ import hashlib
 import os
 import pickle
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +24,22 @@ State = dict[str, Tensor]
 
 EXPECTED = "Expected is a state_dict of the tutorial's U-Net (.pt, .pth or .safetensors)."
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
-_PREFIXES = ("module.", "_orig_mod.", "model.")
+# Averaged weights come last: what a file calls its state_dict is what its author loads.
+_WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "module",
+    "ema_state_dict",
+    "state_dict_ema",
+    "model_ema",
+    "ema_model",
+    "ema",
+    "shadow",
+)
+_PREFIXES = ("module.", "_orig_mod.", "model.", "ema_model.", "net.", "network.", "unet.")
 
 
 def read_state(path: Path, *, is_safetensors: bool) -> State:
@@ -118,7 +131,7 @@ def _read_torch(path: Path) -> State:
     except pickle.UnpicklingError as error:
         raise _explain_pickle(path, error) from error
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        if zipfile.is_zipfile(path) and "TorchScript" in str(error):
+        if _begins_as_zip(path) and "TorchScript" in str(error):
             raise _refuse(path, "a TorchScript program", error) from error
         raise ModelError(
             f"{path} is no torch checkpoint, or is incomplete.",
@@ -128,6 +141,12 @@ def _read_torch(path: Path) -> State:
         # A damaged pickle can make the unpickler stumble in many ways.
         raise ModelError(f"{path} is damaged.", "Download or copy it again.") from error
     return _unwrap(path, content)
+
+
+def _begins_as_zip(path: Path) -> bool:
+    """Whether a file begins as a zip archive; ``zipfile.is_zipfile`` fails on some damage."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _explain_pickle(path: Path, error: pickle.UnpicklingError) -> ModelError:
@@ -186,6 +205,11 @@ def _check_tensors(path: Path, state: State) -> State:
         if value.layout != torch.strided or value.is_quantized or value.is_complex():
             raise ModelError(f"{path}: the tensor {key!r} is not made of plain numbers.", EXPECTED)
         out[key] = value.float() if value.is_floating_point() else value
+        if key.endswith("running_var") and bool((out[key] < 0).any()):
+            raise ModelError(
+                f"{path}: the tensor {key!r} holds negative variances.",
+                "The file is damaged; download or copy it again.",
+            )
         if not bool(torch.isfinite(out[key]).all()):
             raise ModelError(
                 f"{path}: the tensor {key!r} holds NaN or infinity.",

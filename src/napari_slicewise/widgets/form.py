@@ -14,13 +14,14 @@ from superqt import QLabeledDoubleSlider
 
 from napari_slicewise.app.segment import SegmentController
 from napari_slicewise.errors import ImageError, SlicewiseError
+from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.inference.request import Request, visiting_order
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.advanced import AdvancedOptions
 from napari_slicewise.widgets.image_chooser import ImageChooser
 from napari_slicewise.widgets.layer_source import layer_source, shown_index
 from napari_slicewise.widgets.links import Links
-from napari_slicewise.widgets.model_chooser import ModelChooser, check_channels
+from napari_slicewise.widgets.model_chooser import ModelChooser
 from napari_slicewise.widgets.rows import Choice, Rows
 from napari_slicewise.widgets.run_row import RunRow, is_dark
 from napari_slicewise.widgets.runs import Runs
@@ -73,11 +74,12 @@ class SegmentForm(QWidget):
         try:
             image, source = self._require_image()
             request = self._request(image, source)
-            self._row.show_waiting(len(request.indices))
+            self._row.show_waiting()
             self._runs.start(image, source, request)
         except SlicewiseError as error:
             self._row.show_no_progress()
             self._row.show_problem(str(error))
+            self._update()
 
     def stop(self) -> None:
         """Ask the run to end; its finished slices stay."""
@@ -125,7 +127,7 @@ class SegmentForm(QWidget):
         self.setMinimumWidth(MINIMUM_WIDTH)
 
     def _connect(self) -> None:
-        self._images.changed.connect(self._update)
+        self._images.changed.connect(self._on_image)
         self._models.changed.connect(self._on_model)
         self._models.wanted.connect(self._runs.inspect)
         self._slices.changed.connect(self._update)
@@ -139,6 +141,7 @@ class SegmentForm(QWidget):
         self._runs.ended.connect(self._row.show_end)
         self._runs.devices_found.connect(self._advanced.offer_devices)
         self._runs.model_inspected.connect(self._models.learn)
+        self._links.at_end(lambda: self._images.watch(None))
         layers, dims = self.viewer.layers, self.viewer.dims
         for emitter in (layers.events.inserted, layers.events.removed, layers.events.reordered):
             self._links.connect(emitter, self._on_layers)
@@ -157,7 +160,7 @@ class SegmentForm(QWidget):
 
     def _request(self, image: Image, source: ArraySource) -> Request:
         spec = self._models.require()
-        check_channels(spec, source)
+        channel_recipe(spec, source.channels, rgb=source.rgb)
         shown = shown_index(image, source, self.viewer.dims)
         request = Request(
             model=self._models.model,
@@ -174,7 +177,7 @@ class SegmentForm(QWidget):
             image, source = self._require_image()
             shown = shown_index(image, source, self.viewer.dims)
             self._slices.fit(source)
-            check_channels(self._models.require(), source)
+            channel_recipe(self._models.require(), source.channels, rgb=source.rgb)
         except SlicewiseError as error:
             reason = error
         self._slices.describe(source, shown)
@@ -200,6 +203,10 @@ class SegmentForm(QWidget):
 
     def _on_layers(self, _event: Any) -> None:
         self._images.follow_layers()
+        self._update()
+
+    def _on_image(self) -> None:
+        self._row.show_problem("")  # it was another image's
         self._update()
 
     def _on_active_layer(self, event: Any) -> None:

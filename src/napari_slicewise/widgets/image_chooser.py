@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
@@ -54,6 +55,7 @@ class ImageChooser(Rows):
         self.add_below(self._facts)
         self._channel_fields = side_by_side(self._axis, self._number)
         self._channel_label = self.add("Channels", self._channel_fields)
+        self._watched: Image | None = None
         self._combo.currentIndexChanged.connect(self._on_image)
         self._axis.currentIndexChanged.connect(self._on_axis)
         self._number.currentIndexChanged.connect(self._on_number)
@@ -81,12 +83,32 @@ class ImageChooser(Rows):
         """Choose an image of the viewer."""
         self._combo.choose(image)
 
+    def watch(self, image: Image | None) -> None:
+        """Hear when this image gets other data or axes, and no other's."""
+        for emitters, act in (
+            (_emitters(self._watched), "disconnect"),
+            (_emitters(image), "connect"),
+        ):
+            for emitter in emitters:
+                getattr(emitter, act)(self._on_other_data)
+        self._watched = image
+
     def _on_image(self) -> None:
+        self.watch(self.image)
+        with QSignalBlocker(self._axis), QSignalBlocker(self._number):
+            self._axis.clear()
+            self._number.clear()
+        self._on_other_data()
+
+    def _on_other_data(self, _event: Any = None) -> None:
+        """Show what the image is now; choices that still exist stay."""
         self._show_facts()
         self._fill_axes()
         self.changed.emit()
 
     def _on_axis(self) -> None:
+        with QSignalBlocker(self._number):
+            self._number.clear()
         self._fill_numbers()
         self.changed.emit()
 
@@ -109,9 +131,9 @@ class ImageChooser(Rows):
             shape = full_resolution(image).shape
             items += [(f"{_axis_name(image, axis)} ({shape[axis]})", axis) for axis in axes]
         with QSignalBlocker(self._axis):
-            self._axis.clear()
+            fresh = not self._axis.count()
             self._axis.fill(items)
-            if image is not None and (named := named_channel_axis(image)) is not None:
+            if fresh and image is not None and (named := named_channel_axis(image)) is not None:
                 self._axis.choose(named)
         self._channel_fields.setVisible(bool(axes))
         self._channel_label.setVisible(bool(axes))
@@ -121,10 +143,13 @@ class ImageChooser(Rows):
         image, axis = self.image, self._axis.currentData()
         self._number.setVisible(axis is not None)
         with QSignalBlocker(self._number):
-            self._number.clear()
-            if image is not None and axis is not None:
-                count = full_resolution(image).shape[axis]
-                self._number.fill([*((str(i), i) for i in range(count)), ("all", None)])
+            fresh = not self._number.count()
+            if image is None or axis is None:
+                self._number.clear()
+                return
+            count = full_resolution(image).shape[axis]
+            self._number.fill([*((str(i), i) for i in range(count)), ("all", None)])
+            if fresh:
                 self._number.setCurrentIndex(self._channel_on_show(image, axis))
 
     def _channel_on_show(self, image: Image, axis: int) -> int:
@@ -136,7 +161,7 @@ def describe_image(image: Image) -> str:
     """Say an image's size, type and pixel size in words, without reading it."""
     data = full_resolution(image)
     dtype = np.dtype(data.dtype)
-    shape = " × ".join(str(int(n)) for n in data.shape[: image.ndim])
+    shape = "×".join(str(int(n)) for n in data.shape[: image.ndim])
     words = _DTYPE_WORDS.get(dtype.kind)
     kind = dtype.name if words is None else f"{8 * dtype.itemsize} {words}"
     parts = [shape]
@@ -149,9 +174,14 @@ def _pixel_size(image: Image) -> str:
     """Say the size of a pixel or voxel; neighbouring axes of one unit name it once."""
     axes = [(f"{size:.3g}", unit) for size, unit in zip(image.scale, image.units, strict=True)]
     groups = groupby((axis for axis in axes if str(axis[1]) != "pixel"), key=itemgetter(1))
-    return " · ".join(
-        f"{' × '.join(size for size, _ in group)} {unit:~P}" for unit, group in groups
-    )
+    return " · ".join(f"{'×'.join(size for size, _ in group)} {unit:~P}" for unit, group in groups)
+
+
+def _emitters(image: Image | None) -> list[Any]:
+    """List what tells that an image has changed in a way that the panel shows."""
+    if image is None:
+        return []
+    return [getattr(image.events, what) for what in ("data", "axis_labels", "units", "scale")]
 
 
 def _axis_name(image: Image, axis: int) -> str:

@@ -8,16 +8,22 @@ from qtpy.QtCore import QSettings, Signal
 from qtpy.QtWidgets import QFileDialog
 
 from napari_slicewise.errors import ModelError, SlicewiseError
+from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.zoo import bundled_models
-from napari_slicewise.widgets.rows import Choice, Line, Rows
+from napari_slicewise.widgets.rows import Choice, Line, Rows, counted
 
-__all__ = ["ModelChooser", "check_channels", "describe_fit"]
+__all__ = ["ModelChooser", "describe_fit"]
 
 _BROWSE = "<browse>"
 _FILTER = "Weights (*.pt *.pth *.safetensors *.ckpt *.zip);;All files (*)"
 _MOST_REMEMBERED = 8
+_RECIPE_WORDS = {  # by recipe, and whether the image is in colour
+    ("as is", True): "colour as it is",
+    ("grey", True): "colour becomes grey",
+    ("repeat", False): "the channel is fed three times",
+}
 
 
 class ModelChooser(Rows):
@@ -135,33 +141,13 @@ class ModelChooser(Rows):
         return next((i for i in range(self._combo.count()) if self._combo.itemData(i) == model), -1)
 
 
-def check_channels(spec: ModelSpec, source: ArraySource) -> str:
-    """Say how the image's channels feed a model.
-
-    Raises
-    ------
-    ModelError
-        When they do not fit, with what to choose.
-    """
-    have, needed = source.channels, spec.in_channels
-    if have == needed:
-        return "colour as it is" if source.rgb else ""
-    if source.rgb and needed == 1:
-        return "colour becomes grey"
-    if have == 1 and needed == 3:
-        return "the channel is fed three times"
-    raise ModelError(
-        f"The model takes {_count(needed)}, the image gives {have}.",
-        "Choose one channel of the image." if have > 1 else "Choose another model.",
-    )
-
-
 def describe_fit(spec: ModelSpec, source: ArraySource | None) -> str:
     """Say what a model expects, and what is done with the image for it."""
-    parts = [f"takes {_count(spec.in_channels)}"]
+    parts = [f"takes {counted(spec.in_channels, 'channel')}"]
     if source is not None:
         try:
-            done = check_channels(spec, source)
+            recipe = channel_recipe(spec, source.channels, rgb=source.rgb)
+            done = _RECIPE_WORDS.get((recipe, source.rgb), "")
         except ModelError:
             done = f"the image gives {source.channels}"
         parts += [done] if done else []
@@ -184,10 +170,6 @@ def _card(spec: ModelSpec) -> str:
         f"Licence: {spec.licence}" if spec.licence else "",
     ]
     return "\n".join(line for line in lines if line)
-
-
-def _count(channels: int) -> str:
-    return f"{channels} channel{'s' if channels != 1 else ''}"
 
 
 def _settings() -> QSettings:

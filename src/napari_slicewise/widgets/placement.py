@@ -66,7 +66,11 @@ class Placement:
         return ArraySource(labels, plane, channel_axis=thick, channel=None if thick is None else 0)
 
     def make_layer(self, labels: Any, name: str) -> Labels:
-        """Return a labels layer that lies over the image; it is not yet in a viewer."""
+        """Return a labels layer that lies over the image; it is not yet in a viewer.
+
+        It is hidden: napari draws a visible one three times on its way into the viewer,
+        which takes seconds where a slice is huge.
+        """
         image, axes = self.image, list(range(self._dropped, self.image.ndim))
         square = np.ix_(axes, axes)
         scale, translate = self._scale_and_translate()
@@ -81,6 +85,7 @@ class Placement:
             affine=np.array(image.affine.set_slice(axes).affine_matrix),
             units=[image.units[axis] for axis in axes],
             axis_labels=[image.axis_labels[axis] for axis in axes],
+            visible=False,
         )
 
     def still_fits(self, labels: Labels) -> bool:

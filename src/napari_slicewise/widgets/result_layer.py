@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from napari_slicewise.widgets.layer_source import displayed_plane, shown_index
 from napari_slicewise.widgets.placement import Placement
 from napari_slicewise.widgets.undo_history import (
     fill_blanks_under_strokes,
+    forget_history,
     has_history,
     painted_numbers,
 )
@@ -45,6 +48,8 @@ class ResultLayer:
         Its slices, as the run reads them.
     request
         What is asked for.
+    earlier
+        What the image's other results were asked for with: the name says what differs.
 
     Raises
     ------
@@ -53,25 +58,30 @@ class ResultLayer:
     """
 
     def __init__(
-        self, viewer: ViewerModel, image: Image, source: ArraySource, request: Request
+        self,
+        viewer: ViewerModel,
+        image: Image,
+        source: ArraySource,
+        request: Request,
+        earlier: Sequence[Request] = (),
     ) -> None:
         self.image = image
         self.done: set[SliceIndex] = set()
         self._viewer = viewer
         self._source = source
-        self._request = request
+        self.request = request
         objects = request.output == "labels"
         placement = Placement(image, source)
         array = create_labels(placement.shape, np.dtype(np.uint32 if objects else np.uint8))
         self._view = placement.view(array)
         self._session = EditSession(self._view, renumber=objects)
-        self._largest_painted = 0
         self._offset = 0
         self._stale = False
         self._refreshed = 0.0
-        self.labels: Labels = placement.make_layer(array, f"{image.name} labels")
-        self._own_number = int(self.labels.selected_label)
+        self.labels: Labels = placement.make_layer(array, _name(image, request, earlier))
+        self._own_number: int | None = int(self.labels.selected_label)
         self.labels.events.paint.connect(self._on_paint)
+        self.labels.events.data.connect(self._on_data)
         viewer.add_layer(self.labels)
 
     def takes(self, image: Image, source: ArraySource, request: Request) -> bool:
@@ -79,18 +89,30 @@ class ResultLayer:
         return (
             image is self.image
             and self.labels in self._viewer.layers
-            and self.labels.data is self._view.data
+            and not self.replaced
             and source == replace(self._source, data=source.data)
             and source.data is self._source.data
-            and replace(request, indices=self._request.indices) == self._request
+            and replace(request, indices=self.request.indices) == self.request
             and self.done.isdisjoint(request.indices)
             and Placement(image, source).still_fits(self.labels)
         )
 
+    @property
+    def replaced(self) -> bool:
+        """Whether the layer has got another array than the one that is written here."""
+        return self.labels.data is not self._view.data
+
+    @property
+    def untouched(self) -> bool:
+        """Whether neither the machine nor a human has put anything into the layer."""
+        return not (self.done or self.replaced or has_history(self.labels))
+
     def begin(self) -> None:
         """Make ready for a run: its objects get numbers that nothing here has yet."""
-        self.labels.visible = True
-        self._offset = max(self._session.next_free - 1, self._largest_painted) if self.done else 0
+        if not self.labels.visible:  # or else it is drawn again
+            self.labels.visible = True
+        self._viewer.layers.selection.active = self.labels  # ready for the brush
+        self._offset = self._session.next_free - 1 if self.done else 0
 
     def write(self, result: SliceResult) -> None:
         """Write one finished slice around the strokes that are there.
@@ -101,14 +123,11 @@ class ResultLayer:
             When the labels are on a disk that is full or gone.
         """
         values = result.values
-        if self._offset and self._request.output == "labels":
+        if self._offset and self.request.output == "labels":
             values = np.where(values > 0, values + np.uint32(self._offset), 0)
+        machine = self._session.merge(result.index, values)
         if has_history(self.labels):
-            before = self._view.read_slice(result.index)[0].copy()
-            self._session.merge(result.index, values)
-            self._mend_history(result.index, before, values)
-        else:
-            self._session.merge(result.index, values)
+            fill_blanks_under_strokes(self.labels, self._view, result.index, machine)
         self.done.add(result.index)
         self._stale = self._stale or self._on_show(result.index)
 
@@ -130,7 +149,7 @@ class ResultLayer:
         self.labels.metadata["slicewise"] = self._description(report)
 
     def _description(self, report: RunReport) -> dict[str, Any]:
-        parameters = asdict(replace(self._request, indices=((),)))
+        parameters = asdict(replace(self.request, indices=((),)))
         del parameters["indices"]
         source = self._source
         description = {
@@ -152,14 +171,6 @@ class ResultLayer:
         }
         return {**description, **_plain(report.details)}
 
-    def _mend_history(self, index: SliceIndex, before: Any, values: Any) -> None:
-        """Let undo bring back the machine's labels, numbered as they were written."""
-        merged = self._view.read_slice(index)[0]
-        written = np.zeros(int(values.max(initial=0)) + 1, merged.dtype)
-        blank = (before == 0) & (values > 0)
-        written[values[blank]] = merged[blank]
-        fill_blanks_under_strokes(self.labels, self._view, index, written[values])
-
     def _on_show(self, index: SliceIndex) -> bool:
         """Whether a slice is on the screen; in 3D, or across rolled axes, each one is."""
         dims = self._viewer.dims
@@ -171,16 +182,32 @@ class ResultLayer:
 
     def _offer_free_number(self) -> None:
         """Select a number that no object has, until the user chooses or paints one."""
-        if self._largest_painted or self._request.output != "labels":
-            return
         number = self._session.next_free
-        if self.labels.selected_label == self._own_number != number:
+        if self.request.output != "labels" or self._own_number in (None, number):
+            return
+        if self.labels.selected_label == self._own_number:
             self._own_number = number
-            self.labels.selected_label = self._own_number
+            self.labels.selected_label = number
+
+    def _on_data(self, _event: Any) -> None:
+        """Forget strokes on an array that is gone: undoing them would damage the new one."""
+        if self.replaced:
+            forget_history(self.labels)
 
     def _on_paint(self, event: Any) -> None:
-        numbers = painted_numbers(event.value)
-        self._largest_painted = max(self._largest_painted, *numbers, 0)
+        for number in painted_numbers(event.value):
+            self._session.reserve(number)
+            self._own_number = None  # from now on the user chooses
+
+
+def _name(image: Image, request: Request, earlier: Sequence[Request]) -> str:
+    """Name a layer after its image, and after what tells it from the earlier ones."""
+    words = [image.name, request.output]
+    if any(other.threshold != request.threshold for other in earlier):
+        words.append(f"at {request.threshold:g}")
+    if any(other.model != request.model for other in earlier):
+        words.append(f"by {Path(request.model).stem}")
+    return " ".join(words)
 
 
 def _plain(value: Any) -> Any:

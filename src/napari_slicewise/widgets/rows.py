@@ -19,9 +19,10 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-__all__ = ["Choice", "Line", "Rows", "side_by_side"]
+__all__ = ["Choice", "Line", "Rows", "counted", "side_by_side"]
 
 LABEL_WIDTH = 76  # px: the fields of all sections begin in one column
+PADDING = 12  # px: what napari's style keeps free in a label, which eliding does not know of
 
 
 class Choice(QComboBox):
@@ -116,6 +117,7 @@ class Line(QElidingLabel):
         self.setObjectName(name)
         self.setToolTip(tooltip)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setEllipsesWidth(PADDING)
 
     def dim(self) -> None:
         """Draw the line smaller and fainter than what it belongs to; the form's style does it."""
@@ -161,6 +163,11 @@ class Rows(QWidget):
     def add_across(self, widget: QWidget) -> None:
         """Add something over the whole width."""
         self._grid.addWidget(widget, self._grid.rowCount(), 0, 1, 2)
+
+
+def counted(number: int, what: str) -> str:
+    """Say how many there are of something."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def side_by_side(*widgets: QWidget) -> QWidget:

@@ -82,11 +82,13 @@ class RunRow(QWidget):
         self._progress.setValue(0)
         self._progress.setFormat("")
 
-    def show_waiting(self, total: int) -> None:
-        """Show that a run of so many slices has begun and no slice is there yet."""
-        self._progress.setRange(0, total)
-        self._progress.setValue(0)
-        self._progress.setFormat(f"0 / {total}")
+    def show_waiting(self) -> None:
+        """Show at once that a run begins: the bar is busy until the first slice is there."""
+        self.allow(reason_against="", running=True, stopping=False)
+        self.say("Starting")
+        self._progress.setFormat("")
+        self._progress.setRange(0, 0)
+        self.repaint()
 
     def show_progress(self, progress: Progress) -> None:
         """Fill the bar as far as the run is."""
@@ -102,7 +104,9 @@ class RunRow(QWidget):
 
     def show_end(self) -> None:
         """Leave the count in the bar; speed and time left are over."""
-        if self._progress.format():
+        if not self._progress.maximum():
+            self.show_no_progress()
+        elif self._progress.format():
             self._progress.setFormat(f"{self._progress.value()} / {self._progress.maximum()}")
 
     def say(self, text: str, *, more: str = "") -> None:
@@ -122,6 +126,9 @@ class RunRow(QWidget):
             error = error.lighter(220)  # napari's is meant for icons, and too dark for text
         text = "white" if accent.lightness() < 160 else "black"
         self._problem.setStyleSheet(f"color: {error.name()};")
+        for button in (self._segment, self._stop):  # napari's style makes disabled ones flatter
+            button.ensurePolished()
+            button.setMinimumHeight(button.fontMetrics().height() + 10)
         self._segment.setStyleSheet(
             f"QPushButton:enabled {{ background: {accent.name()}; color: {text};"
             " font-weight: bold; }"

@@ -18,6 +18,7 @@ from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.inbox import Inbox
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.result_layer import ResultLayer
+from napari_slicewise.widgets.rows import counted
 
 __all__ = ["Runs"]
 
@@ -112,9 +113,13 @@ class Runs(QObject):
             When the run cannot begin. Nothing is changed then.
         """
         self._results = [r for r in self._results if r.labels in self._viewer.layers]
-        last = next((r for r in reversed(self._results) if r.image is image), None)
-        goes_on = last is not None and last.takes(image, source, request)
-        result = last if goes_on else ResultLayer(self._viewer, image, source, request)
+        earlier = [r for r in self._results if r.image is image]
+        goes_on = bool(earlier) and earlier[-1].takes(image, source, request)
+        if goes_on:
+            result = earlier[-1]
+        else:
+            asked = [r.request for r in earlier]
+            result = ResultLayer(self._viewer, image, source, request, asked)
         result.begin()
         self._run = _Run(result, len(request.indices), time.monotonic())
         try:
@@ -171,6 +176,15 @@ class Runs(QObject):
             if result.image is image:
                 result.labels.visible = False
 
+    def _take_back(self, result: ResultLayer) -> None:
+        """Remove a layer that got nothing, and show what it had covered."""
+        self._results = [r for r in self._results if r is not result]
+        if result.labels in self._viewer.layers:
+            self._viewer.layers.remove(result.labels)
+        older = [r for r in self._results if r.image is result.image]
+        if older and older[-1].labels in self._viewer.layers:
+            older[-1].labels.visible = True
+
     def _refresh(self) -> None:
         """Show at once what the slices of the last moment have changed."""
         run = self._run
@@ -191,6 +205,9 @@ class Runs(QObject):
     def _on_slice(self, slice_: SliceResult) -> None:
         run = self._run
         if run is None or run.why_stopped:
+            return
+        if run.result.replaced:
+            self._abandon("The data of the labels layer was replaced, so the run was stopped.")
             return
         try:
             run.result.write(slice_)
@@ -215,7 +232,10 @@ class Runs(QObject):
         self._refresher.stop()
         if run is None:
             return
-        run.result.close(report)
+        if run.result.untouched:
+            self._take_back(run.result)
+        else:
+            run.result.close(report)
         self.ended.emit()
         self.changed.emit()
         if run.why_stopped:
@@ -235,10 +255,12 @@ class Runs(QObject):
 
 def _closing_words(report: RunReport, total: int) -> str:
     """Say how a run ended, in one line."""
-    device = report.details.get("device", "")
+    device = str(report.details.get("device", "")).partition(" (")[0]  # without its threads
     where = f" on {device}" if device else ""
     if report.outcome == "completed":
-        slices = "1 slice" if report.slices == 1 else f"{report.slices} slices"
-        return f"Done: {slices} in {report.seconds:.1f} s{where}"
+        found = counted(report.slices, "slice")
+        if (objects := report.details.get("objects")) is not None:
+            found += f", {counted(objects, 'object')}"
+        return f"Done: {found} in {report.seconds:.1f} s{where}"
     kept = f"{report.slices} of {total} slices are kept"
     return f"Stopped: {kept}" if report.outcome == "cancelled" else f"Failed: {kept}"

@@ -6,7 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QSpinBox
 
 from napari_slicewise.io.source import ArraySource, SliceIndex
-from napari_slicewise.widgets.rows import Choice, Line, Rows, side_by_side
+from napari_slicewise.widgets.rows import Choice, Line, Rows, counted, side_by_side
 
 __all__ = ["SlicesChooser"]
 
@@ -77,7 +77,7 @@ class SlicesChooser(Rows):
         if mode == "this":
             self._facts.say(f"slice {here} of {total}")
         elif mode == "all":
-            self._facts.say(f"{total} slices, {here} first")
+            self._facts.say(f"{counted(total, 'slice')}, {here} first")
         else:
             first, end = self._ends()
             fixed = ", ".join(str(position) for position in shown[:-1])

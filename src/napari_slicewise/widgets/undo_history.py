@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
-__all__ = ["fill_blanks_under_strokes", "has_history", "painted_numbers"]
+__all__ = ["fill_blanks_under_strokes", "forget_history", "has_history", "painted_numbers"]
 
 
 def fill_blanks_under_strokes(
@@ -57,6 +57,13 @@ def fill_blanks_under_strokes(
 def has_history(layer: Labels) -> bool:
     """Whether there is anything to undo or redo."""
     return any(_items(layer))
+
+
+def forget_history(layer: Labels) -> None:
+    """Leave nothing to undo; of a napari that has no such method, leave the layer as it is."""
+    reset = getattr(layer, "_reset_history", None)
+    if reset is not None:
+        reset()
 
 
 def painted_numbers(item: list[Any]) -> set[int]:

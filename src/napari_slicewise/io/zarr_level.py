@@ -1,0 +1,96 @@
+"""One level of an OME-Zarr image as a lazy array with the axes in the order that we want."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicewise.io.array_keys import dropped, full_key, positions
+from napari_slicewise.io.tiff_damage import explain_damage
+
+__all__ = ["ZarrLevel", "open_level"]
+
+
+def open_level(folder: str, order: Sequence[int]) -> ZarrLevel:
+    """Open the array in a folder; see :class:`ZarrLevel`.
+
+    Raises
+    ------
+    ImageError
+        When there is no readable zarr array.
+    """
+    import zarr  # half a second to import, and only these images need it
+
+    with explain_damage(Path(folder), "open the zarr array"):
+        return ZarrLevel(zarr.open_array(folder, mode="r"), folder, tuple(order))
+
+
+class ZarrLevel:
+    """A zarr array, read-only, that is indexed like a numpy array.
+
+    Parameters
+    ----------
+    array
+        The zarr array.
+    folder
+        Where it lies, for messages and for other processes.
+    order
+        Which stored axis each axis is.
+    """
+
+    def __init__(self, array: Any, folder: str, order: tuple[int, ...]) -> None:
+        self._array = array
+        self._folder = folder
+        self._order = order
+        self.dtype = np.dtype(array.dtype).newbyteorder("=")
+        self.shape = tuple(int(array.shape[axis]) for axis in order)
+        stored = array.shards or array.chunks  # a shard is one file
+        self.chunks = tuple(int(stored[axis]) for axis in order)
+        self.ndim = len(self.shape)
+        self.size = math.prod(self.shape)
+        self.nbytes = self.size * self.dtype.itemsize
+
+    @property
+    def compression(self) -> str:
+        """Names of the compressors, for people."""
+        codecs = [type(codec).__name__ for codec in self._array.compressors]
+        return ", ".join(name.removesuffix("Codec").lower() for name in codecs) or "none"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as the name of the folder."""
+        return open_level, (self._folder, self._order)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
+        """Read everything."""
+        array = self[...]
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read a part; ``key`` holds whole numbers, slices and index arrays, each for its axis.
+
+        Raises
+        ------
+        ImageError
+            When the folder is gone or a chunk is damaged.
+        """
+        keys = full_key(key, self.shape)
+        picks = [positions(k, size) for k, size in zip(keys, self.shape, strict=True)]
+        spans = [slice(min(pick, default=0), max(pick, default=-1) + 1) for pick in picks]
+        stored = [slice(0)] * self.ndim
+        for axis, span in zip(self._order, spans, strict=True):
+            stored[axis] = span
+        with explain_damage(Path(self._folder), "read the zarr array"):
+            block = np.asarray(self._array[tuple(stored)])
+        block = block.transpose(self._order).astype(self.dtype, copy=False)
+        for axis, (pick, span) in enumerate(zip(picks, spans, strict=True)):
+            if pick != list(range(span.start, span.stop)):
+                block = block.take([position - span.start for position in pick], axis)
+        return np.asarray(block[dropped(keys)])
