@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from napari_slicewise.inference.backends import TorchBackend
+from napari_slicewise.inference.backends import TorchBackend, UnfitError
 from napari_slicewise.inference.device import LocalDevices
 from napari_slicewise.inference.openvino_backend import OpenVinoBackend, openvino_version
+from napari_slicewise.inference.request import Request
+from napari_slicewise.inference.runner import Runner
+from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.io.source import ArraySource
 
 pytestmark = pytest.mark.skipif(openvino_version() is None, reason="OpenVINO is not installed")
 
@@ -72,3 +78,27 @@ m = load_model_file(Path({str(random_model_path)!r}))
 OpenVinoBackend(m.network, m.spec, m.sha256, "float32", Path({str(tmp_path)!r}))
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+class ShapeBaked(torch.nn.Module):
+    """A network whose arithmetic depends on its input's shape in a way tracing cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 1, 1)
+
+    def forward(self, x):
+        return self.conv(x) * float(int(x.shape[-1]))
+
+
+def test_a_network_that_tracing_gets_wrong_runs_on_torch_and_says_so(random_model, tmp_path):
+    baked = replace(random_model, network=ShapeBaked().eval(), sha256="baked", _backends={})
+    with pytest.raises(UnfitError):
+        OpenVinoBackend(baked.network, baked.spec, baked.sha256, "float32", tmp_path)
+    source = ArraySource(np.random.default_rng(0).normal(size=(2, 32, 48)))
+    request = Request("baked", tuple(source.indices()), output="probability", precision="float32")
+    runner = Runner(request, source, baked, LocalDevices(), CancelToken())
+    assert len(list(runner.results())) == 2
+    report = runner.report()
+    assert report.details["engine"] == "torch"
+    assert "OpenVINO cannot" in report.fallbacks[0]

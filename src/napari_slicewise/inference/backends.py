@@ -15,9 +15,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from napari_slicewise.inference.request import Precision
 from napari_slicewise.models.spec import OutputKind
 
-__all__ = ["Activated", "Backend", "TorchBackend", "activate", "fold_batch_norm"]
+__all__ = ["Activated", "Backend", "TorchBackend", "UnfitError", "activate", "fold_batch_norm"]
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class UnfitError(Exception):
+    """An engine cannot run this network, or not rightly; another one can."""
 
 
 class Backend(Protocol):
@@ -73,7 +77,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     network = copy.deepcopy(network).eval()
     try:
         traced = torch.fx.symbolic_trace(network)
-    except (torch.fx.proxy.TraceError, NotImplementedError):
+    except (torch.fx.proxy.TraceError, NotImplementedError, TypeError, ValueError, RuntimeError):
         return network
     modules = dict(traced.named_modules())
     for node in list(traced.graph.nodes):

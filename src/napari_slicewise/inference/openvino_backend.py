@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from torch import nn
 
-from napari_slicewise.inference.backends import Activated, fold_batch_norm
+from napari_slicewise.inference.backends import Activated, UnfitError, fold_batch_norm
 from napari_slicewise.inference.request import Precision
 from napari_slicewise.models.spec import ModelSpec
 
@@ -55,6 +55,11 @@ class OpenVinoBackend:
         ``float32`` or ``bfloat16``.
     cache
         Folder for converted networks; None takes the user's cache folder.
+
+    Raises
+    ------
+    UnfitError
+        When the network cannot be converted, or the converted one answers otherwise.
     """
 
     def __init__(
@@ -87,7 +92,11 @@ def _converted(core: Any, network: nn.Module, spec: ModelSpec, sha256: str, cach
     path = cache / "openvino" / name
     with contextlib.suppress(RuntimeError):  # missing, or left half-written by a crash
         return core.read_model(path)
-    model = _convert(network, spec)
+    try:
+        model = _convert(network, spec)
+        _compare(core, model, network, spec)
+    except RuntimeError as error:
+        raise UnfitError(f"OpenVINO cannot convert this network: {error}") from error
     with contextlib.suppress(OSError, RuntimeError):  # a full disk costs the cache, not the run
         _save(model, path)
     return model
@@ -101,9 +110,11 @@ def _convert(network: nn.Module, spec: ModelSpec) -> Any:
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    example = torch.zeros(1, spec.in_channels, 4 * spec.stride, 4 * spec.stride)
+    example = torch.zeros(_example_shape(spec, 4))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch.jit.trace, used inside
+        # torch.jit.trace, used inside, is deprecated, and warns where a trace may be wrong:
+        # that is what _compare is for.
+        warnings.simplefilter("ignore")
         decoder = TorchScriptPythonDecoder(
             Activated(fold_batch_norm(network), spec.output).eval(),
             example_input=(example,),
@@ -113,6 +124,30 @@ def _convert(network: nn.Module, spec: ModelSpec) -> Any:
     model = frontend.convert(frontend.load(decoder))
     model.reshape([-1, spec.in_channels, -1, -1])
     return model
+
+
+def _example_shape(spec: ModelSpec, size: int) -> tuple[int, int, int, int]:
+    """Return ``(tile, channel, y, x)`` of a small input, larger by a step for each ``size``."""
+    side = size * spec.stride + spec.remainder
+    if spec.padding == "valid":
+        side += -(-2 * spec.margin // spec.stride) * spec.stride
+    return 1, spec.in_channels, side, side + spec.stride
+
+
+def _compare(core: Any, model: Any, network: nn.Module, spec: ModelSpec) -> None:
+    """Hold the converted network against the original, at a size it was not traced at.
+
+    A network that computes with its input's shape (crops, pads, resizes) may have that
+    of the example baked in.
+    """
+    shape = _example_shape(spec, 6)
+    noise = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    with torch.inference_mode():
+        expected = Activated(network, spec.output).eval()(torch.from_numpy(noise)).numpy()
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    answer = compiled(noise)[0]
+    if answer.shape != expected.shape or not np.allclose(answer, expected, atol=1e-3):
+        raise RuntimeError("it answers otherwise than the original")
 
 
 def _save(model: Any, path: Path) -> None:

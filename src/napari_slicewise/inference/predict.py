@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.errors import RequestError, SlicewiseError
 from napari_slicewise.geometry import Tile, tile_grid
+from napari_slicewise.inference.backends import UnfitError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy, is_out_of_memory
 from napari_slicewise.inference.loading import LoadedModel
@@ -126,6 +127,10 @@ class Predictor:
             began = time.perf_counter()
             try:
                 results = self._activations(group)
+            except UnfitError as error:
+                self.plan = replace(self.plan, engine="torch")
+                self._on_fallback(f"{error} Going on with {self.plan.describe()}.")
+                continue
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
