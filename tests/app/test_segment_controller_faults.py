@@ -116,3 +116,19 @@ def test_stop_is_heard_while_intensities_are_measured(controller, random_model_p
     controller.stop()
     assert heard.report().outcome == "cancelled"
     assert time.monotonic() - began < 2.5  # all eight samples would take four seconds
+
+
+def test_an_unreadable_slice_among_the_measured_ones_loses_none_of_the_others(
+    controller, random_model_path
+):
+    class Broken(ArraySource):
+        def read_slice(self, index):
+            if index == (8,):
+                raise ImageError("page 8 is broken")
+            return super().read_slice(index)
+
+    heard = Listener(controller)
+    source = Broken(stack(9, 32, 32))  # the last slice is always measured
+    controller.start(everything(random_model_path, source), source)
+    report = heard.report()
+    assert (report.outcome, report.message, report.slices) == ("failed", "page 8 is broken", 8)

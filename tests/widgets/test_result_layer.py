@@ -90,6 +90,16 @@ def test_a_number_painted_first_belongs_to_the_human_in_all_slices(viewer, image
     assert set(np.unique(result.labels.data[3])) == {0, 1, 2, 3}
 
 
+def test_a_stroke_under_way_keeps_its_number(viewer, image):
+    result = start(viewer, image, Request("m", INDICES))
+    with result.labels.block_history():  # between press and release of the button
+        result.labels.paint((3, 10, 2), 1)
+        result.write(SliceResult((0,), two_objects(), 0.1))
+        result.refresh_if_due()
+    assert result.labels.selected_label == 1
+    assert set(np.unique(result.labels.data[0])) == {0, 2, 3}
+
+
 def test_slices_that_are_still_blank_go_on_in_the_same_layer(viewer, image):
     source = ArraySource(image.data)
     result = start(viewer, image, Request("m", ((1,),)))

@@ -175,7 +175,7 @@ class SegmentController:
         if client is not None:
             client.close()
         if phase == "idle":
-            self.status_changed.emit(str(error))
+            self.status_changed.emit("The inference process ended; the next run starts a new one")
             return
         seconds = time.monotonic() - self._began
         details = {"model": self._model}

@@ -184,7 +184,7 @@ class WorkerClient:
             # A plain one: a foreign class, or what it carries, may not survive the pipe.
             return SliceRead(None, ImageError(str(error.message), str(error.hint)))
         except BaseException as error:  # noqa: BLE001 - a reader plugin's array may raise anything
-            text = f"Slice {wanted.index} of the image could not be read: {_say(error)}"
+            text = f"Slice {wanted.index} of the image could not be read: {_say(error)}."
             return SliceRead(None, ImageError(text, "Is the file still there, and complete?"))
 
     def _forget_run(self) -> None:
@@ -215,7 +215,7 @@ class WorkerClient:
 def _say(error: BaseException) -> str:
     """Put an error in words, even one that cannot say itself what it is."""
     try:
-        return str(error) or type(error).__name__
+        return str(error).rstrip(".") or type(error).__name__
     except Exception:  # noqa: BLE001 - see above
         return type(error).__name__
 

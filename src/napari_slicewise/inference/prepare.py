@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -64,7 +63,7 @@ class SlicePreparer:
         self._token = token
         self._stack_range: IntensityRange | None = None
         if plan.request.intensity_range == "stack" and source.leading_shape:
-            samples = list(self._samples())
+            samples = self._samples()
             self._stack_range = measure_range(samples, plan.spec) if samples else None
 
     def prepare(self, index: tuple[int, ...]) -> NDArray[np.float32]:
@@ -92,17 +91,27 @@ class SlicePreparer:
             )
         return feed_channels(array, self._plan.recipe, self._plan.spec.in_channels)
 
-    def _samples(self) -> Iterator[NDArray[Any]]:
+    def _samples(self) -> list[NDArray[Any]]:
         """Read a few slices spread over the whole stack, thinned to a bounded size.
 
         Which slices were asked for makes no difference: one slice alone is predicted
-        as it is within the stack.
+        as it is within the stack. A slice that cannot be read is passed over: the run
+        ends when its turn comes, and keeps the slices before it.
         """
         shape = self._source.leading_shape
-        total = int(np.prod(shape))
-        for position in np.unique(np.linspace(0, total - 1, _SAMPLED_SLICES).round().astype(int)):
+        positions = np.linspace(0, int(np.prod(shape)) - 1, _SAMPLED_SLICES).round().astype(int)
+        samples: list[NDArray[Any]] = []
+        failure: ImageError | None = None
+        for position in np.unique(positions):
             if self._token.cancelled:
-                return
-            array = self._read(tuple(int(i) for i in np.unravel_index(position, shape)))
+                return samples
+            try:
+                array = self._read(tuple(int(i) for i in np.unravel_index(position, shape)))
+            except ImageError as error:
+                failure = error
+                continue
             step = max(1, int((array[0].size / _SAMPLED_PIXELS) ** 0.5))
-            yield array[:, ::step, ::step]
+            samples.append(array[:, ::step, ::step])
+        if failure is not None and not samples:
+            raise failure
+        return samples

@@ -70,6 +70,8 @@ def resolve_model(name_or_path: str) -> Path:
         raise ModelError(
             f"{name_or_path!r} is a folder.", f"Choose a file with weights. {_known_names()}"
         )
+    if not path.is_file() and (path.suffix or len(path.parts) > 1):
+        raise ModelError(f"There is no file {path}.", f"Was it moved? {_known_names()}")
     if not path.is_file():
         raise ModelError(f"{name_or_path!r} is neither a bundled model nor a file.", _known_names())
     return path

@@ -67,7 +67,7 @@ class SegmentPanel(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size that fits a laptop."""
-        return QSize(340, 640)
+        return QSize(360, 640)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Make the shortcuts work in the whole window, the canvas included."""

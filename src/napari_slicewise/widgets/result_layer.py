@@ -25,6 +25,7 @@ from napari_slicewise.widgets.undo_history import (
     forget_history,
     has_history,
     painted_numbers,
+    unfinished_stroke,
 )
 
 __all__ = ["ResultLayer"]
@@ -122,6 +123,7 @@ class ResultLayer:
         OSError
             When the labels are on a disk that is full or gone.
         """
+        self._reserve(unfinished_stroke(self.labels))
         values = result.values
         if self._offset and self.request.output == "labels":
             values = np.where(values > 0, values + np.uint32(self._offset), 0)
@@ -182,6 +184,7 @@ class ResultLayer:
 
     def _offer_free_number(self) -> None:
         """Select a number that no object has, until the user chooses or paints one."""
+        self._reserve(unfinished_stroke(self.labels))
         number = self._session.next_free
         if self.request.output != "labels" or self._own_number in (None, number):
             return
@@ -195,7 +198,11 @@ class ResultLayer:
             forget_history(self.labels)
 
     def _on_paint(self, event: Any) -> None:
-        for number in painted_numbers(event.value):
+        self._reserve(event.value)
+
+    def _reserve(self, stroke: list[Any]) -> None:
+        """Leave the numbers of a stroke to the human."""
+        for number in painted_numbers(stroke):
             self._session.reserve(number)
             self._own_number = None  # from now on the user chooses
 

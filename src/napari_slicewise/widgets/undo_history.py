@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
-__all__ = ["fill_blanks_under_strokes", "forget_history", "has_history", "painted_numbers"]
+__all__ = [
+    "fill_blanks_under_strokes",
+    "forget_history",
+    "has_history",
+    "painted_numbers",
+    "unfinished_stroke",
+]
 
 
 def fill_blanks_under_strokes(
@@ -66,6 +72,11 @@ def forget_history(layer: Labels) -> None:
         reset()
 
 
+def unfinished_stroke(layer: Labels) -> list[Any]:
+    """Return what the mouse has painted since its button went down."""
+    return getattr(layer, "_staged_history", [])
+
+
 def painted_numbers(item: list[Any]) -> set[int]:
     """Return the numbers that one step of the history painted with, 0 left out."""
     painted: set[int] = set()
@@ -80,7 +91,7 @@ def _items(layer: Labels) -> Iterator[list[Any]]:
     """Iterate over the steps of the history, the stroke that is being drawn included."""
     yield from getattr(layer, "_undo_history", ())
     yield from getattr(layer, "_redo_history", ())
-    yield getattr(layer, "_staged_history", [])
+    yield unfinished_stroke(layer)
 
 
 def _filled(atom: Any, machine: NDArray[Any], place: list[slice]) -> Any:
