@@ -88,6 +88,20 @@ def test_facts_are_read_and_assumptions_said(tmp_path):
         assert open_point in spec.description
 
 
+def test_names_before_2019_are_the_same_family(tmp_path):
+    network = randomise(PyTorchUNet(1, 2, 4, bilinear=True))
+    old = {"inc.double_conv": "inc.conv.conv", "double_conv": "conv", "maxpool_conv": "mpconv"}
+    state = {
+        re.sub("|".join(old), lambda m: old[m[0]], k): v for k, v in network.state_dict().items()
+    }
+    assert "down1.mpconv.1.conv.0.weight" in state
+    path = tmp_path / "old.pth"
+    torch.save(state, path)
+    checkpoint = read_checkpoint(path)
+    assert "before 2019" in checkpoint.spec.description
+    agree(network, checkpoint)
+
+
 def test_order_of_an_unknown_network_can_be_chosen(tmp_path):
     network = randomise(CourseUNet(1, 1, (4, 8), names=("rising", "falling")))
     path = tmp_path / "m.pt"

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from napari_slicewise.errors import ModelError
 from napari_slicewise.models.checkpoint import load_network, read_checkpoint, write_checkpoint
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.unet_2015 import UNet2015
@@ -188,3 +189,21 @@ def test_specification_without_the_new_fields_is_that_of_a_padded_network():
     spec = ModelSpec.from_json('{"name": "old", "stride": 16, "margin": 112}')
     assert (spec.padding, spec.remainder, spec.widths) == ("same", 0, ())
     assert ModelSpec.from_json(replace(spec, widths=(2, 4)).to_json()).widths == (2, 4)
+
+
+@pytest.mark.parametrize(
+    "claim", [{"margin": 60}, {"padding": "same"}, {"remainder": 3}, {"widths": (2, 3)}]
+)
+def test_header_cannot_claim_another_geometry(tmp_path, claim):
+    path = tmp_path / "own.safetensors"
+    torch.save(small("2015").state_dict(), path.with_suffix(".pt"))
+    checkpoint = read_checkpoint(path.with_suffix(".pt"))
+    write_checkpoint(path, checkpoint.state, replace(checkpoint.spec, **claim))
+    with pytest.raises(ModelError, match="its weights are"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("claim", ['"padding": "some"', '"upsampling": "cubic"', '"widths": [0]'])
+def test_words_and_widths_that_mean_nothing_are_refused(claim):
+    with pytest.raises(ModelError):
+        ModelSpec.from_json(f'{{"name": "m", {claim}}}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel, ImageInfo
+from napari_slicewise.io.label_store import memory_budget
 
 __all__ = ["LayerData", "image_layers"]
 
@@ -49,7 +51,8 @@ def image_layers(
     labels = info.is_labels and np.dtype(info.dtype).kind in "ui" and info.channel_axis is None
     if labels:
         # napari edits single-scale labels only, and only in numpy and zarr arrays.
-        data = np.asarray(arrays[0])
+        fits = math.prod(info.shape) * arrays[0].dtype.itemsize <= memory_budget()
+        data = np.asarray(arrays[0]) if fits else arrays[0]
         return [(data, common | {"name": name}, "labels")]
     if info.channel_axis is None or info.rgb:
         picture = arrays if len(arrays) > 1 else arrays[0]
@@ -159,7 +162,7 @@ def _as_layer_array(level: Any) -> Any:
     return da.from_array(  # type: ignore[no-untyped-call]
         level,
         chunks=level.chunks,
-        name=f"tiff-{uuid4().hex}",
+        name=f"slicewise-{uuid4().hex}",
         lock=False,
         asarray=False,
         fancy=False,

@@ -181,6 +181,9 @@ class PageArray:
         for place, position in enumerate(product(*picks)):
             number = int(np.ravel_multi_index(position, self.leading_shape)) if lead else 0
             part = self.read_page(number, rows, columns)[inner]
+            if count == 1 and part.flags.c_contiguous:
+                pages = part[np.newaxis]  # one plane, as when stepping: not copied again
+                break
             if pages is None:
                 pages = np.empty((count, *part.shape), self.dtype)
             pages[place] = part

@@ -1,4 +1,4 @@
-"""Opening TIFF files: lazily, with everything they say of themselves, every series of them."""
+"""Opening image files and folders: lazily, with everything they say of themselves."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def open_image(path: PathLike, series: int = 0) -> OpenedImage:
     Parameters
     ----------
     path
-        A TIFF file of any flavour, a ``.companion.ome`` file, or a folder of numbered files.
+        A TIFF file of any flavour, a ``.companion.ome`` file, an OME-Zarr folder, a folder of
+        numbered files, or a pattern such as ``raw/*.png``.
     series
         Which of the file's images.
 
@@ -166,7 +167,7 @@ def _open(path: Path, series: int | None) -> list[OpenedImage]:
     files = files_of_glob(path)
     if files:
         return _open_files(files)
-    if is_flat_picture(path):
+    if is_flat_picture(path) and not series:
         info, array = read_flat_picture(path)
         return [OpenedImage(info, (array,))]
     if path.is_dir():

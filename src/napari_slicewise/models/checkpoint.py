@@ -177,7 +177,8 @@ def _build(spec: ModelSpec) -> nn.Module:
 def _facts(spec: ModelSpec) -> tuple[object, ...]:
     """Return what shapes settle, so that a header cannot claim otherwise."""
     channels = (spec.in_channels, spec.out_channels, spec.first_filters, spec.widths)
-    geometry = (spec.padding, spec.stride, spec.remainder)
+    lost = spec.margin if spec.padding == "valid" else None
+    geometry = (spec.padding, spec.stride, spec.remainder, lost)
     return (spec.architecture, channels, spec.upsampling == "transposed", geometry)
 
 

@@ -117,6 +117,8 @@ class ModelSpec:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ModelError(f"A model's {name} must be 1 or more: {value!r}.")
+        if not all(isinstance(width, int) and width > 0 for width in self.widths):
+            raise ModelError(f"A model's widths must be 1 or more: {self.widths}.")
         for name in ("remainder", "margin"):
             if not isinstance(getattr(self, name), int):
                 raise ModelError(f"A model's {name} must be a whole number.")
@@ -124,6 +126,7 @@ class ModelSpec:
             ("output", get_args(OutputKind)),
             ("normalization", get_args(NormalizationKind)),
             ("padding", get_args(PaddingKind)),
+            ("upsampling", get_args(UpsamplingKind)),
         ):
             if getattr(self, name) not in choices:
                 raise ModelError(

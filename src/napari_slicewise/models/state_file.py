@@ -17,12 +17,16 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from napari_slicewise.errors import ModelError, OutputError
+from napari_slicewise.models.file_guard import check_bytes, check_sizes, refusal
 
 __all__ = ["EXPECTED", "State", "inspect_file", "read_state", "replace_file"]
 
 State = dict[str, Tensor]
 
-EXPECTED = "Expected is a state_dict of the tutorial's U-Net (.pt, .pth or .safetensors)."
+EXPECTED = (
+    "Expected is a state_dict of a 2D U-Net (.pt, .pth, .ckpt or .safetensors); "
+    "docs/models.md lists which."
+)
 
 # Averaged weights come last: what a file calls its state_dict is what its author loads.
 _WRAPPERS = (
@@ -123,6 +127,7 @@ def _read_safetensors(path: Path) -> State:
 
 def _read_torch(path: Path) -> State:
     """Read a torch checkpoint with the unpickler that builds tensors and nothing else."""
+    check_bytes(path)
     try:
         # An open file, since by its path torch may take a file for what its suffix says.
         with path.open("rb") as file, warnings.catch_warnings():
@@ -133,8 +138,9 @@ def _read_torch(path: Path) -> State:
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         if _begins_as_zip(path) and "TorchScript" in str(error):
             raise _refuse(path, "a TorchScript program", error) from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise ModelError(
-            f"{path} is no torch checkpoint, or is incomplete.",
+            f"{path} is no torch checkpoint, or is incomplete ({reason}).",
             f"Download or copy it again. {EXPECTED}",
         ) from error
     except (AttributeError, IndexError, AssertionError, ArithmeticError, MemoryError) as error:
@@ -164,13 +170,9 @@ def _explain_pickle(path: Path, error: pickle.UnpicklingError) -> ModelError:
 
 def _refuse(path: Path, what: str, error: BaseException) -> ModelError:
     """Say why a file that can run code is not opened, and how to make one that cannot."""
-    refusal = ModelError(
-        f"{path} is {what}: opening it could run any code, so it was not opened.",
-        "If you trust it, load it where it was made and save the weights alone: "
-        "torch.save(model.state_dict(), 'weights.pt').",
-    )
-    refusal.__cause__ = error
-    return refusal
+    made = refusal(path, what)
+    made.__cause__ = error
+    return made
 
 
 def _unwrap(path: Path, content: object) -> State:
@@ -182,7 +184,7 @@ def _unwrap(path: Path, content: object) -> State:
             return {str(key): value for key, value in content.items()}
         inner = [content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
         if not inner:
-            keys = ", ".join(repr(key) for key in list(content)[:5])
+            keys = ", ".join(repr(key) for key in list(content)[:5] if isinstance(key, str))
             raise ModelError(f"{path} holds no weights, only {keys or 'nothing'}.", EXPECTED)
         content = inner[0]
     raise ModelError(f"{path} holds no weights but a {type(content).__name__}.", EXPECTED)
@@ -200,6 +202,7 @@ def _strip_prefixes(state: State) -> State:
 
 def _check_tensors(path: Path, state: State) -> State:
     """Bring weights to dense float32; refuse what is no number."""
+    check_sizes(path, state)
     out = {}
     for key, value in state.items():
         if value.layout != torch.strided or value.is_quantized or value.is_complex():
