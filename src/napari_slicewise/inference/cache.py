@@ -30,9 +30,9 @@ class ActivationCache:
         self._kept: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     @staticmethod
-    def key(image: NDArray[np.float32], weights_sha256: str, precision: str) -> bytes:
+    def key(image: NDArray[np.float32], weights: str, precision: str) -> bytes:
         """Digest what decides the activations: ``image`` is ``(channel, y, x)``, prepared."""
-        digest = blake2b(f"{weights_sha256} {precision} {image.shape}".encode(), digest_size=20)
+        digest = blake2b(f"{weights} {precision} {image.shape}".encode(), digest_size=20)
         digest.update(np.ascontiguousarray(image).data)
         return digest.digest()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,7 +89,8 @@ class OpenVinoBackend:
 
 def _converted(core: Any, network: nn.Module, spec: ModelSpec, sha256: str, cache: Path) -> Any:
     """Return the network as OpenVINO's, from the cache where it is there and whole."""
-    name = f"{sha256[:24]}-{spec.output}-{version('openvino').split('-', maxsplit=1)[0]}.xml"
+    meaning = blake2b(spec.to_json().encode(), digest_size=6).hexdigest()
+    name = f"{sha256[:24]}-{meaning}-{version('openvino').split('-', maxsplit=1)[0]}.xml"
     path = cache / "openvino" / name
     with contextlib.suppress(RuntimeError):  # missing, or left half-written by a crash
         return core.read_model(path)

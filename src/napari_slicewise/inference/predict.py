@@ -105,7 +105,8 @@ class Predictor:
             raise failure
 
     def _key(self, item: Prepared) -> bytes:
-        return ActivationCache.key(item.image, self._model.sha256, self.plan.precision)
+        weights = f"{self._model.sha256} {self._model.spec.to_json()}"
+        return ActivationCache.key(item.image, weights, self.plan.precision)
 
     def _recall(self, item: Prepared) -> NDArray[np.float32] | None:
         known = self._cache.get(self._key(item)) if self._cache is not None else None
