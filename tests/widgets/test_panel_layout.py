@@ -50,13 +50,15 @@ def test_every_control_says_what_it_is_for(desk, stack):
 
 def test_size_and_pixel_size_are_said_in_words(desk, stack):
     desk.viewer.add_image(stack, scale=(2, 0.5, 0.5), units=("um",) * 3)
-    facts = desk.find("image_facts", QLabel).text()
-    assert facts == "6×12×16 · 2×0.5×0.5 µm · 16 bit"
+    assert desk.find("image_facts", QLabel).text() == "6×12×16 · 16 bit"
+    assert desk.find("image_pixel", QLabel).text() == "2×0.5×0.5 µm"
     desk.viewer.layers[0].scale = (4, 0.5, 0.5)
-    assert "4×0.5×0.5 µm" in desk.find("image_facts", QLabel).text()
+    assert desk.find("image_pixel", QLabel).text() == "4×0.5×0.5 µm"
+    desk.viewer.layers[0].units = ("pixel",) * 3
+    assert desk.find("image_pixel", QLabel).text() == "pixel size not known"
 
 
-def test_the_line_of_facts_keeps_its_digits_and_is_not_cut(
+def test_the_lines_of_facts_keep_their_digits_and_are_not_cut(
     make_napari_viewer, controller, model_specs, qtbot
 ):
     from support.scripted_panel import Desk
@@ -65,11 +67,14 @@ def test_the_line_of_facts_keeps_its_digits_and_is_not_cut(
     data = np.zeros((60, 256, 256), np.uint16)
     desk.viewer.add_image(data, scale=(0.29, 0.26, 0.26), units=("um",) * 3)
     qtbot.wait(50)
-    line = desk.find("image_facts", QLabel)
-    assert line.text() == "60×256×256 · 0.29×0.26×0.26 µm · 16 bit"
-    assert line.toolTip() == line.text()
-    drawn = QLabel.text(line)
-    assert line.fontMetrics().horizontalAdvance(drawn) <= line.width() - 8
+    for name, text in (
+        ("image_facts", "60×256×256 · 16 bit"),
+        ("image_pixel", "0.29×0.26×0.26 µm"),
+    ):
+        line = desk.find(name, QLabel)
+        assert line.text() == text
+        assert line.toolTip() == text
+        assert line.fontMetrics().horizontalAdvance(QLabel.text(line)) <= line.width() - 8
 
 
 def test_the_buttons_do_not_change_their_size(
@@ -89,8 +94,8 @@ def test_the_buttons_do_not_change_their_size(
 def test_axes_without_a_length_or_time_have_no_size(desk):
     units = ("s", "pixel", "um", "um", "um")
     desk.viewer.add_image(np.zeros((2, 2, 3, 8, 9), np.uint8), scale=(5, 1, 2, 1, 1), units=units)
-    facts = desk.find("image_facts", QLabel).text()
-    assert facts == "2×2×3×8×9 · 5 s · 2×1×1 µm · 8 bit"
+    assert desk.find("image_facts", QLabel).text() == "2×2×3×8×9 · 8 bit"
+    assert desk.find("image_pixel", QLabel).text() == "5 s · 2×1×1 µm"
 
 
 def test_long_names_do_not_widen_the_panel(desk, stack, tmp_path):

@@ -42,7 +42,8 @@ class ImageChooser(Rows):
         self._combo = Choice(
             "image_layer", "Image", "The image that is segmented.\nAdd images with File > Open."
         )
-        self._facts = Line("image_facts", "Size, type and pixel size of the image.")
+        self._facts = Line("image_facts", "Size and type of the image.")
+        self._pixel = Line("image_pixel", "Size of a pixel or voxel; what the file tells of it.")
         self._axis = Choice(
             "channel_axis",
             "Channel axis",
@@ -51,8 +52,9 @@ class ImageChooser(Rows):
         )
         self._number = Choice("channel", "Channel", "Which channel is segmented, counted from 0.")
         self.add("Image", self._combo)
-        self._facts.dim()
-        self.add_below(self._facts)
+        for line in (self._facts, self._pixel):
+            line.dim()
+            self.add_below(line)
         self._channel_fields = side_by_side(self._axis, self._number)
         self._channel_label = self.add("Channels", self._channel_fields)
         self._watched: Image | None = None
@@ -118,6 +120,7 @@ class ImageChooser(Rows):
     def _show_facts(self) -> None:
         image = self.image
         self._facts.say("" if image is None else describe_image(image))
+        self._pixel.say("" if image is None else describe_pixel(image))
         name = "" if image is None else f"\nNow: {image.name}"
         self._combo.explain(
             f"The image that is segmented; follows the layer that you select.{name}"
@@ -158,20 +161,19 @@ class ImageChooser(Rows):
 
 
 def describe_image(image: Image) -> str:
-    """Say an image's size, type and pixel size in words, without reading it."""
+    """Say an image's size and type in words, without reading it."""
     data = full_resolution(image)
     dtype = np.dtype(data.dtype)
     shape = "×".join(str(int(n)) for n in data.shape[: image.ndim])
     words = _DTYPE_WORDS.get(dtype.kind)
     kind = dtype.name if words is None else f"{8 * dtype.itemsize} {words}"
-    parts = [shape]
-    if {str(unit) for unit in image.units} != {"pixel"}:
-        parts.append(_pixel_size(image))
-    return " · ".join([*parts, f"RGB, {kind}" if image.rgb else kind])
+    return f"{shape} · {f'RGB, {kind}' if image.rgb else kind}"
 
 
-def _pixel_size(image: Image) -> str:
+def describe_pixel(image: Image) -> str:
     """Say the size of a pixel or voxel; neighbouring axes of one unit name it once."""
+    if {str(unit) for unit in image.units} == {"pixel"}:
+        return "pixel size not known"
     axes = [(f"{size:.3g}", unit) for size, unit in zip(image.scale, image.units, strict=True)]
     groups = groupby((axis for axis in axes if str(axis[1]) != "pixel"), key=itemgetter(1))
     return " · ".join(f"{'×'.join(size for size, _ in group)} {unit:~P}" for unit, group in groups)
