@@ -132,3 +132,30 @@ def test_an_unreadable_slice_among_the_measured_ones_loses_none_of_the_others(
     controller.start(everything(random_model_path, source), source)
     report = heard.report()
     assert (report.outcome, report.message, report.slices) == ("failed", "page 8 is broken", 8)
+
+
+def test_a_listener_that_waits_for_another_thread_freezes_nobody(controller, random_model_path):
+    """As the panel's inbox does: it holds the sender up until the GUI thread has caught up."""
+    asked = threading.Event()
+    answered = threading.Event()
+
+    def wait_for_the_other_thread(_phase):
+        asked.set()
+        assert answered.wait(20), "the other thread could not get through"
+
+    source = ArraySource(stack(3, 32, 32))
+    heard = Listener(controller)
+    controller.warm_up()
+
+    def other_thread():
+        asked.wait(20)
+        _ = controller.worker_pid  # takes the controller's lock
+        answered.set()
+
+    other = threading.Thread(target=other_thread)
+    other.start()
+    controller.phase_changed.connect(wait_for_the_other_thread)
+    controller.start(everything(random_model_path, source), source)
+    assert heard.report().outcome == "completed"
+    other.join(20)
+    assert not other.is_alive()
