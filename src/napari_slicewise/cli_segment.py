@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,22 +48,29 @@ def run_segment(options: argparse.Namespace) -> int:
     """
     jobs = _jobs(options.inputs, options.out)
     model = load_model(options.model)
-    protected = [model.path, *(path for job in jobs for path in member_files(job[0]))]
-    for _, out_path in jobs:
-        check_place(out_path, protected)
+    members = {source: member_files(source) for source, _ in jobs}
+    everything = [model.path, *chain.from_iterable(members.values())]
+
+    def protected(source: Path, out: Path) -> Sequence[Path]:
+        """Where nothing is yet, nothing of another input can be lost; in a zarr folder it can."""
+        return everything if out.exists() or is_zarr_name(out) else (model.path, *members[source])
+
+    for source_path, out_path in jobs:
+        check_place(out_path, protected(source_path, out_path))
     done, failed, covered = 0, 0, set[Path]()
     for source_path, out_path in jobs:
         if source_path.resolve() in covered:
             _say(f"{source_path}: part of an image that is done already", options)
             continue
         try:
-            _segment_file(source_path, out_path, model, options, protected)
+            inputs = protected(source_path, out_path)
+            _segment_file(source_path, out_path, model, options, inputs)
             done += 1
         except SlicewiseError as error:
             failed += 1
             print(f"slicewise: {source_path}: {error}", file=sys.stderr)
         if len(jobs) > 1:
-            covered.update(path.resolve() for path in member_files(source_path))
+            covered.update(path.resolve() for path in members[source_path])
     if len(jobs) > 1:
         _say(f"{done} of {done + failed} images segmented into {options.out}", options)
     return 1 if failed else 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_slicewise.io.image_info import Axis
 from napari_slicewise.io.info import describe, describe_as_dict
-from napari_slicewise.io.tiff_writer import write_labels
+from napari_slicewise.io.outputs import write_labels
 
 
 def test_a_description_names_axes_sizes_and_kind(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from napari_slicewise.errors import OutputError
 from napari_slicewise.io import tiff_writer
 from napari_slicewise.io.image_info import Axis, Channel
 from napari_slicewise.io.layer_writer import write_image_layer, write_labels_layer
+from napari_slicewise.io.outputs import write_labels, write_picture
 from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.tiff_reader import open_image, read_layers
-from napari_slicewise.io.tiff_writer import LabelsWriter, write_labels, write_picture
+from napari_slicewise.io.tiff_writer import LabelsWriter
 
 ZYX = (Axis("z", 3, 2.0, "µm"), Axis("y", 20, 0.5, "µm"), Axis("x", 30, 0.25, "µm"))
 LABELS = np.arange(3 * 20 * 30, dtype=np.uint32).reshape(3, 20, 30)

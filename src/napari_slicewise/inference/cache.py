@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ActivationCache"]
+__all__ = ["ActivationCache", "digest_slice"]
+
+
+def digest_slice(image: NDArray[np.float32]) -> bytes:
+    """Digest the content of a prepared slice, ``(channel, y, x)``."""
+    digest = blake2b(str(image.shape).encode(), digest_size=20)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
 
 
 class ActivationCache:
@@ -27,23 +35,16 @@ class ActivationCache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._bytes = 0
-        self._kept: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, NDArray[np.float32]] = OrderedDict()
 
-    @staticmethod
-    def key(image: NDArray[np.float32], weights: str, precision: str) -> bytes:
-        """Digest what decides the activations: ``image`` is ``(channel, y, x)``, prepared."""
-        digest = blake2b(f"{weights} {precision} {image.shape}".encode(), digest_size=20)
-        digest.update(np.ascontiguousarray(image).data)
-        return digest.digest()
-
-    def get(self, key: bytes) -> NDArray[np.float32] | None:
+    def get(self, key: Hashable) -> NDArray[np.float32] | None:
         """Return activations ``(head, y, x)``, or None where they are not known."""
         activations = self._kept.get(key)
         if activations is not None:
             self._kept.move_to_end(key)
         return activations
 
-    def put(self, key: bytes, activations: NDArray[np.float32]) -> None:
+    def put(self, key: Hashable, activations: NDArray[np.float32]) -> None:
         """Remember activations, which must not be changed afterwards."""
         if activations.nbytes > self._limit or key in self._kept:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from napari_slicewise.errors import RequestError, SlicewiseError
 from napari_slicewise.geometry import Tile, tile_grid
 from napari_slicewise.inference.backends import UnfitError
-from napari_slicewise.inference.cache import ActivationCache
+from napari_slicewise.inference.cache import ActivationCache, digest_slice
 from napari_slicewise.inference.device import DevicePolicy, is_out_of_memory
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.plan import Plan, border_lost
@@ -29,6 +30,11 @@ class Prepared:
 
     index: tuple[int, ...]
     image: NDArray[np.float32]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells this slice from others; computed when it is first wanted."""
+        return digest_slice(self.image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,7 @@ class Predictor:
         self._token = token
         self._on_fallback = on_fallback
         self._cache = cache
+        self._meaning = model.spec.to_json()
         self.remembered = 0
 
     def predict_all(self, prepared: Iterator[Prepared]) -> Iterator[Predicted]:
@@ -104,9 +111,9 @@ class Predictor:
         if failure is not None:
             raise failure
 
-    def _key(self, item: Prepared) -> bytes:
-        weights = f"{self._model.sha256} {self._model.spec.to_json()}"
-        return ActivationCache.key(item.image, weights, self.plan.precision)
+    def _key(self, item: Prepared) -> tuple[str, str, str, bytes]:
+        """Name what decides the activations; the precision may change with the plan."""
+        return self._model.sha256, self._meaning, self.plan.precision, item.digest
 
     def _recall(self, item: Prepared) -> NDArray[np.float32] | None:
         known = self._cache.get(self._key(item)) if self._cache is not None else None

@@ -17,6 +17,7 @@ from napari_slicewise.io.array_keys import dropped, full_key, positions
 from napari_slicewise.io.file_names import Layout
 from napari_slicewise.io.flat_pictures import is_flat_picture
 from napari_slicewise.io.image_info import Axis, Channel, ImageInfo
+from napari_slicewise.io.lazy_array import LazyArray
 
 __all__ = ["StackedArray", "files_of_glob", "folder_entry", "open_stack"]
 
@@ -132,7 +133,7 @@ def _stack_channels(
     return tuple(channels), at
 
 
-class StackedArray:
+class StackedArray(LazyArray):
     """Numbered files as one lazy array; each read opens the files it needs.
 
     Parameters
@@ -162,14 +163,6 @@ class StackedArray:
         while math.prod(inner) * self.dtype.itemsize > 64 << 20 and max(inner[:-2], default=1) > 1:
             inner[next(i for i, n in enumerate(inner) if n > 1)] = 1
         return (*((1,) * len(self._layout.shape)), *inner)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
-        """Read everything."""
-        array = self[...]
-        return array if dtype is None else array.astype(dtype, copy=False)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read a part; ``key`` holds whole numbers and slices.

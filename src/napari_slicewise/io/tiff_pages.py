@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.io.array_keys import dropped, full_key, positions
 from napari_slicewise.io.file_lease import FileLease
+from napari_slicewise.io.lazy_array import LazyArray
 from napari_slicewise.io.tiff_damage import corrupt, explain_damage
 from napari_slicewise.io.tiff_segments import Region, blank, read_plain, read_segments
 
@@ -22,7 +23,7 @@ _LARGE_PAGE_BYTES = 256 << 20
 _CHUNK_SIDE = 1024  # of larger tiled pages
 
 
-class PageArray:
+class PageArray(LazyArray):
     """One level of one series as an array; reads what is asked for and nothing else.
 
     The axes are the series' leading axes, then depth where a page has it, rows,
@@ -155,14 +156,6 @@ class PageArray:
         if self._dataoffset is not None or not self._series.is_multifile:
             return []
         return [number for number, page in enumerate(self._series) if page is None]
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
-        """Read everything."""
-        array = self[...]
-        return array if dtype is None else array.astype(dtype, copy=False)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read a part; ``key`` holds whole numbers, slices and index arrays as in numpy.

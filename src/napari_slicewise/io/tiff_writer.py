@@ -20,7 +20,7 @@ from napari_slicewise.io.picture import Kind, Picture
 from napari_slicewise.io.slice_spool import SliceSpool
 from napari_slicewise.io.tiff_dialects import Dialect, choose_dialect
 
-__all__ = ["LabelsWriter", "write_labels", "write_picture"]
+__all__ = ["LabelsWriter"]
 
 PathLike = str | os.PathLike[str]
 
@@ -145,76 +145,6 @@ class LabelsWriter:
             self.close()
         else:
             self.abort()
-
-
-def write_labels(
-    path: PathLike,
-    labels: Any,
-    axes: Sequence[Axis],
-    provenance: Mapping[str, Any] | None = None,
-    *,
-    inputs: Sequence[PathLike] = (),
-) -> Path:
-    """Write a whole labels array; see :class:`LabelsWriter`.
-
-    Parameters
-    ----------
-    path
-        The file.
-    labels
-        numpy, zarr or dask array of whole numbers; read slice by slice.
-    axes
-        Its axes, rows and columns last.
-    provenance
-        How the labels were made.
-    inputs
-        Files that must not be replaced.
-
-    Returns
-    -------
-    The path of the file.
-
-    Raises
-    ------
-    OutputError
-        When the file cannot be written.
-    """
-    picture = Picture(tuple(axes), provenance=dict(provenance or {}))
-    return write_picture(path, labels, picture, inputs=inputs)
-
-
-def write_picture(
-    path: PathLike, data: Any, picture: Picture, *, inputs: Sequence[PathLike] = ()
-) -> Path:
-    """Write a whole image or labels array, slice by slice.
-
-    Parameters
-    ----------
-    path
-        The file.
-    data
-        numpy, zarr or dask array of shape ``picture.shape``.
-    picture
-        Axes, channels and provenance.
-    inputs
-        Files that must not be replaced.
-
-    Returns
-    -------
-    The path of the file.
-
-    Raises
-    ------
-    OutputError
-        When the file cannot be written, or the shapes differ.
-    """
-    if tuple(data.shape) != picture.shape:
-        raise OutputError(f"The axes say {picture.shape}, the array has {tuple(data.shape)}.")
-    with LabelsWriter.for_picture(path, picture, data.dtype, inputs) as writer:
-        leading = picture.shape[: len(picture.axes) - 2]
-        for index in np.ndindex(*leading):
-            writer.write(index, np.asarray(data[index]))
-    return Path(path)
 
 
 def _stored_dtype(dtype: np.dtype[Any], spool: SliceSpool, kind: Kind) -> np.dtype[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicewise.io.array_keys import dropped, full_key, positions
+from napari_slicewise.io.lazy_array import LazyArray
 from napari_slicewise.io.tiff_damage import explain_damage
 
 __all__ = ["ZarrLevel", "open_level"]
@@ -30,7 +31,7 @@ def open_level(folder: str, order: Sequence[int]) -> ZarrLevel:
         return ZarrLevel(zarr.open_array(folder, mode="r"), folder, tuple(order))
 
 
-class ZarrLevel:
+class ZarrLevel(LazyArray):
     """A zarr array, read-only, that is indexed like a numpy array.
 
     Parameters
@@ -64,14 +65,6 @@ class ZarrLevel:
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to other processes as the name of the folder."""
         return open_level, (self._folder, self._order)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[Any]:
-        """Read everything."""
-        array = self[...]
-        return array if dtype is None else array.astype(dtype, copy=False)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Read a part; ``key`` holds whole numbers, slices and index arrays, each for its axis.
