@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm  # a dependency of napari's
 
-from napari_slicewise.errors import RequestError
 from napari_slicewise.io.image_info import Axis
 from napari_slicewise.io.members import member_files
 from napari_slicewise.io.outputs import is_zarr_name, open_writer
 from napari_slicewise.io.picture import Picture
-from napari_slicewise.io.tiff_reader import OpenedImage, open_series
+from napari_slicewise.io.tiff_reader import OpenedImage, open_image, open_series
 
 __all__ = ["add_convert"]
 
@@ -64,21 +63,17 @@ def run_convert(options: argparse.Namespace) -> int:
     """
     began = time.monotonic()
     source, target = options.input, options.output
-    images = open_series(source)
-    if options.series is not None and not 0 <= options.series < len(images):
-        raise RequestError(
-            f"There is no series {options.series}: {source.name} has {len(images)}.",
-            f"They are counted from 0, the last is {len(images) - 1}.",
-        )
-    first = images[options.series or 0]
+    chosen = options.series
+    images = open_series(source) if chosen is None else [open_image(source, chosen)]
+    first = images[0]
     for sentence in first.info.warnings:
         print(f"slicewise: {source.name}: {sentence}.", file=sys.stderr)
     _convert(first, target, options)
-    labels = _labels_of(images) if options.series is None and is_zarr_name(target) else []
+    labels = _labels_of(images) if chosen is None and is_zarr_name(target) else []
     for image in labels:
         _convert(image, target / "labels" / image.info.series_name, options)
-    left = len(images) - 1 - len(labels)
-    if left and options.series is None:
+    left = sum(entry.is_scene for entry in first.info.listing) - 1 - len(labels)
+    if left > 0 and chosen is None:
         print(f"slicewise: {left} more in {source.name}: see --series", file=sys.stderr)
     if not options.quiet:
         print(f"{target}: {_shape(first)} in {time.monotonic() - began:.1f} s")

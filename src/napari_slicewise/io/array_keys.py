@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["dropped", "full_key", "is_scalar", "positions"]
+__all__ = ["dropped", "full_key", "is_scalar", "positions", "span"]
 
 
 def full_key(key: Any, shape: Sequence[int]) -> list[Any]:
@@ -40,13 +40,21 @@ def is_scalar(key: Any) -> bool:
     return not isinstance(key, slice) and np.ndim(key) == 0
 
 
-def positions(key: Any, size: int) -> list[int]:
-    """Return the positions on an axis of that size which a key picks."""
+def positions(key: Any, size: int) -> Sequence[int]:
+    """Return the positions on an axis of that size which a key picks; a range for a slice."""
     if isinstance(key, slice):
-        return list(range(size)[key])
+        return range(size)[key]
     if is_scalar(key):
         return [range(size)[key]]
     return [int(position) for position in np.arange(size)[key]]
+
+
+def span(picked: Sequence[int]) -> slice:
+    """Return the shortest slice that holds all positions."""
+    if not picked:
+        return slice(0, 0)
+    ends = (picked[0], picked[-1]) if isinstance(picked, range) else picked
+    return slice(min(ends), max(ends) + 1)
 
 
 def dropped(keys: Sequence[Any]) -> tuple[Any, ...]:

@@ -152,9 +152,6 @@ class StackedArray(LazyArray):
         self._inner = tuple(int(n) for n in first.data.shape)
         self.dtype = np.dtype(first.data.dtype)
         self.shape = (*layout.shape, *self._inner)
-        self.ndim = len(self.shape)
-        self.size = math.prod(self.shape)
-        self.nbytes = self.size * self.dtype.itemsize
 
     @property
     def chunks(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.units import clean_unit, step_of
 
-__all__ = ["PIXEL", "Axis", "Channel", "ImageInfo", "ImageWarning"]
+__all__ = ["PIXEL", "Axis", "Channel", "ImageInfo", "ImageWarning", "SeriesEntry"]
 
 PIXEL = "pixel"
 """The unit of an axis whose physical size the file does not tell."""
@@ -88,6 +88,42 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class SeriesEntry:
+    """One line in the list of a file's images.
+
+    Parameters
+    ----------
+    series
+        Its number, for ``series=``.
+    name
+        As the file calls it; may be empty.
+    axes
+        Names of the axes in the order of the array, a letter each; may be empty where only
+        opening the image would tell.
+    shape
+        Their sizes.
+    is_scene
+        False for thumbnails, slide labels and masks, which are opened on request only.
+    """
+
+    series: int
+    name: str
+    axes: str = ""
+    shape: tuple[int, ...] = ()
+    is_scene: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry in plain values."""
+        return {
+            "series": self.series,
+            "name": self.name,
+            "axes": self.axes,
+            "shape": list(self.shape),
+            "scene": self.is_scene,
+        }
+
+
+@dataclass(frozen=True)
 class ImageInfo:
     """One image of a file: everything that is known without reading its pixels.
 
@@ -117,6 +153,10 @@ class ImageInfo:
         The file's own metadata, plain values only.
     warnings
         What is wrong or contradictory, a sentence each.
+    listing
+        All images of the file, those that are no scenes too.
+    position
+        Where the stage stood: axis, position and unit of each axis that is known.
     """
 
     path: str
@@ -135,6 +175,8 @@ class ImageInfo:
     flavour: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    listing: tuple[SeriesEntry, ...] = ()
+    position: tuple[tuple[str, float, str], ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

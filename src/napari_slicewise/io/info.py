@@ -28,6 +28,9 @@ def describe(path: str | os.PathLike[str]) -> str:
     lines = [f"{os.fspath(path)}"]
     for info in infos:
         lines += _lines(info)
+    described = {info.series for info in infos}
+    others = [entry for entry in infos[0].listing if entry.series not in described]
+    lines += [f"series {entry.series}     {entry.name or '(no name)'}" for entry in others]
     seen: list[str] = []
     for info in infos:
         seen += [sentence for sentence in info.warnings if sentence not in seen]

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel, ImageInfo
 from napari_slicewise.io.label_store import memory_budget
+from napari_slicewise.io.lazy_array import ChannelArray, LazyArray
+from napari_slicewise.io.units import MICROMETRES
 
 __all__ = ["LayerData", "image_layers"]
 
@@ -28,7 +29,12 @@ _FULL_COLORS = (
 
 
 def image_layers(
-    info: ImageInfo, levels: Sequence[Any], stem: str, *, visible: bool = True
+    info: ImageInfo,
+    levels: Sequence[Any],
+    stem: str,
+    *,
+    visible: bool = True,
+    at_stage: bool = False,
 ) -> list[LayerData]:
     """Return one layer a channel, or one RGB or labels layer.
 
@@ -42,17 +48,20 @@ def image_layers(
         Name of the file, for the names of the layers.
     visible
         Whether the layers are shown at once; a file's further scenes are not.
+    at_stage
+        Whether the layers lie where the stage stood, as far as the file tells.
     """
-    arrays = [_as_layer_array(level) for level in levels]
+    arrays = list(levels)
     if np.dtype(info.dtype).kind == "c":  # napari shows no complex numbers
         arrays = [abs(array) for array in arrays]
     name = stem if not info.series_name or info.series_count == 1 else f"{stem} {info.series_name}"
-    common = _common(info, visible)
+    common = _common(info) | ({} if visible else {"visible": False})
+    common |= {"translate": _stage(info)} if at_stage and info.position else {}
     labels = info.is_labels and np.dtype(info.dtype).kind in "ui" and info.channel_axis is None
     if labels:
-        # napari edits single-scale labels only, and only in numpy and zarr arrays.
+        # napari edits single-scale labels only; in dask arrays slowly, in lazy ones not at all.
         fits = math.prod(info.shape) * arrays[0].dtype.itemsize <= memory_budget()
-        data = np.asarray(arrays[0]) if fits else arrays[0]
+        data = np.asarray(arrays[0]) if fits else arrays[0].to_dask()
         return [(data, common | {"name": name}, "labels")]
     if info.channel_axis is None or info.rgb:
         picture = arrays if len(arrays) > 1 else arrays[0]
@@ -61,18 +70,26 @@ def image_layers(
         return [(picture, common | shown | {"name": _joined(name, channel_name)}, "image")]
     layers: list[LayerData] = []
     for index, channel in enumerate(_colored(info.channels)):
-        where = (slice(None),) * info.channel_axis + (index,)
-        parts = [array[where] for array in arrays]
+        parts = [_channel_of(array, info.channel_axis, index) for array in arrays]
         label = channel.name or f"channel {index}"
         attributes = common | _shown(info, channel, single=False) | {"name": _joined(name, label)}
         layers.append((parts if len(parts) > 1 else parts[0], attributes, "image"))
     return layers
 
 
-def _common(info: ImageInfo, visible: bool) -> dict[str, Any]:  # noqa: FBT001
+def _stage(info: ImageInfo) -> list[float]:
+    """Return where the stage stood, in the units of the axes; 0 where that is not known."""
+    place = {axis: value * MICROMETRES.get(unit, 0.0) for axis, value, unit in info.position}
+    return [
+        place.get(axis.name, 0.0) / MICROMETRES[axis.unit] if axis.unit in MICROMETRES else 0.0
+        for axis in info.axes
+    ]
+
+
+def _common(info: ImageInfo) -> dict[str, Any]:
     """Return what all layers of an image share."""
     axes = info.axes
-    attributes: dict[str, Any] = {
+    return {
         "scale": [axis.step for axis in axes],
         "units": _units(axes),
         "axis_labels": _labels(axes),
@@ -81,10 +98,11 @@ def _common(info: ImageInfo, visible: bool) -> dict[str, Any]:  # noqa: FBT001
             "path": info.path,
             "series": info.series,
             "series_name": info.series_name,
+            "series_list": [entry.as_dict() for entry in info.listing],
+            "stage_position": {axis: [value, unit] for axis, value, unit in info.position},
             "warnings": list(info.warnings),
         },
     }
-    return attributes if visible else attributes | {"visible": False}
 
 
 def _units(axes: Sequence[Axis]) -> list[str]:
@@ -101,7 +119,9 @@ def _shown(info: ImageInfo, channel: Channel, *, single: bool) -> dict[str, Any]
     if len(info.level_shapes) > 1:
         shown["multiscale"] = True
     if info.rgb:
-        return shown | {"rgb": True}
+        # A colour that the file gives shows when the picture is split into its channels.
+        color = channel.color
+        return shown | {"rgb": True} | ({"colormap": _ramp_colormap(color)} if color else {})
     shown["rgb"] = False  # a stack of three or four slices is no colour picture
     if not single:
         shown["blending"] = "additive"
@@ -153,19 +173,8 @@ def _joined(name: str, channel: str) -> str:
     return f"{name}: {channel}"
 
 
-def _as_layer_array(level: Any) -> Any:
-    """Return numpy arrays as they are, and lazy ones as dask arrays, which napari caches."""
-    if isinstance(level, np.ndarray):
-        return level
-    import dask.array as da  # one second to import, and only large images need it
-
-    return da.from_array(  # type: ignore[no-untyped-call]
-        level,
-        chunks=level.chunks,
-        name=f"slicewise-{uuid4().hex}",
-        lock=False,
-        asarray=False,
-        fancy=False,
-        meta=np.empty((0,) * level.ndim, level.dtype),
-        inline_array=True,
-    )
+def _channel_of(level: Any, axis: int, channel: int) -> Any:
+    """Return one channel, lazily where the level is lazy."""
+    if isinstance(level, LazyArray):
+        return ChannelArray(level, axis, channel)
+    return level[(slice(None),) * axis + (channel,)]

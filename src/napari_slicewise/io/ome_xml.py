@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from napari_slicewise.io.image_info import Channel
+from napari_slicewise.io.ome_plates import well_places
 from napari_slicewise.io.own_notes import NOTES_KEY, read_notes
-from napari_slicewise.io.units import clean_unit, step_of
+from napari_slicewise.io.units import MICROMETRES, clean_unit, step_of
 
 __all__ = ["OmeImage", "parse_ome"]
 
@@ -30,6 +32,10 @@ class OmeImage:
     argb_colors
         The channels' colours, were they stored as alpha, red, green and blue; empty where
         a first byte is no full alpha.
+    place
+        Well and field, where the image belongs to a plate.
+    position
+        Where the stage stood at the first plane: axis, position and unit.
     """
 
     name: str = ""
@@ -37,6 +43,8 @@ class OmeImage:
     steps: dict[str, tuple[float, str]] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     argb_colors: tuple[tuple[int, int, int], ...] = ()
+    place: str = ""
+    position: tuple[tuple[str, float, str], ...] = ()
 
 
 def parse_ome(xml: str) -> tuple[tuple[OmeImage, ...], dict[str, Any]]:
@@ -60,7 +68,12 @@ def parse_ome(xml: str) -> tuple[tuple[OmeImage, ...], dict[str, Any]]:
         root = ET.fromstring(_without_declaration(xml))  # noqa: S314 (no entities: see there)
     except ET.ParseError as error:
         raise ValueError(f"OME-XML is ill-formed ({error})") from error
-    images = tuple(_image(node) for node in root if _tag(node) == "Image")
+    places = well_places(root)
+    images = tuple(
+        replace(_image(node), place=places.get(node.get("ID", ""), ""))
+        for node in root
+        if _tag(node) == "Image"
+    )
     return images, _own_notes(root)
 
 
@@ -106,7 +119,28 @@ def _image(node: ET.Element) -> OmeImage:
         steps,
         channels,
         argb if len(argb) == len(channels) else (),
+        position=_position(pixels),
     )
+
+
+def _position(pixels: ET.Element) -> tuple[tuple[str, float, str], ...]:
+    """Return where the stage stood, on the axes for which that is told in a unit of length.
+
+    The schema's own default, "reference frame", is none.
+    """
+    plane = next((child for child in pixels if _tag(child) == "Plane"), None)
+    if plane is None:
+        return ()
+    found = []
+    for axis in "zyx":
+        unit = clean_unit(plane.get(f"Position{axis.upper()}Unit"))
+        try:
+            value = float(plane.get(f"Position{axis.upper()}") or "nan")
+        except ValueError:
+            continue
+        if unit in MICROMETRES and math.isfinite(value):
+            found.append((axis, value, str(unit)))
+    return tuple(found)
 
 
 def _color(text: str | None) -> tuple[int, int, int] | None:

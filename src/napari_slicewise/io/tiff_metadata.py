@@ -15,6 +15,7 @@ from napari_slicewise.io.own_notes import read_notes
 from napari_slicewise.io.plain_values import plain
 from napari_slicewise.io.shaped_metadata import shaped_notes, shaped_steps
 from napari_slicewise.io.tiff_channels import ChannelNotes, series_channels, tag_name
+from napari_slicewise.io.tiff_series import ome_image, series_listing
 from napari_slicewise.io.units import clean_unit, step_of
 from napari_slicewise.io.vendor_metadata import (
     VendorNotes,
@@ -30,13 +31,11 @@ __all__ = [
     "ImageInfo",
     "ImageWarning",
     "file_notes",
-    "is_scene",
     "series_info",
 ]
 
 _RGB_DTYPES = {"uint8", "uint16", "float32"}  # the others would be shown black or white
 _JPEG = {6, 7, 33007, 34892}  # compressions whose decoder turns YCbCr into RGB
-_NOT_SCENES = {"thumbnail", "label", "macro", "map"}  # what slide scanners keep beside the slide
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def series_info(
     """
     page = series.keyframe
     names, channel_axis, rgb = _axis_names(series, levels[0], notes)
-    image = _ome_image(tif, index, notes)
+    image = ome_image(tif, index, notes.ome)
     shaped = shaped_steps(shaped_notes(series), series.axes)
     steps = _steps(page, notes, image, shaped) | _own_steps(notes.own)
     shape = levels[0].shape
@@ -121,6 +120,7 @@ def series_info(
     )
     count = 1 if channel_axis is None else shape[channel_axis]
     made = () if notes.vendor is None else notes.vendor.channels
+    listing = series_listing(tif, notes.ome)
     spoken = ChannelNotes(notes.imagej, image, made, notes.micromanager)
     return ImageInfo(
         path=path,
@@ -131,7 +131,7 @@ def series_info(
         rgb=rgb,
         series=index,
         series_count=len(tif.series),
-        series_name=(image.name if image and image.name else series.name) or "",
+        series_name=listing[index].name,
         level_shapes=tuple(tuple(level.shape) for level in levels),
         is_labels=notes.own.get("layer_type") == "labels",
         compression=tag_name(page.compression).lower(),
@@ -139,15 +139,9 @@ def series_info(
         flavour=series.kind,
         metadata=dict(notes.raw) | ({"slicewise": notes.own} if notes.own else {}),
         warnings=notes.warnings + _contradictions(series, levels[0], notes, image),
+        listing=listing,
+        position=() if image is None else image.position,
     )
-
-
-def is_scene(series: Any) -> bool:
-    """Whether a series is a picture of its own, not a thumbnail, a slide label or a mask."""
-    if series.name.lower() in _NOT_SCENES:
-        return False
-    kind = int(series.keyframe.subfiletype)
-    return not kind & 4 and not (kind & 1 and series.kind in {"lsm", "svs", "ndpi", "generic"})
 
 
 def _axis_names(series: Any, array: Any, notes: FileNotes) -> tuple[list[str], int | None, bool]:
@@ -177,16 +171,6 @@ def _axis_names(series: Any, array: Any, notes: FileNotes) -> tuple[list[str], i
         )
     )
     return names, len(names) - 1, rgb
-
-
-def _ome_image(tif: Any, index: int, notes: FileNotes) -> OmeImage | None:
-    """Return the OME image of a series: by its place, by its name where some are left out."""
-    if not notes.ome:
-        return None
-    if len(tif.series) == len(notes.ome):
-        return notes.ome[index]
-    name = tif.series[index].name
-    return next((image for image in notes.ome if name and image.name == name), notes.ome[0])
 
 
 def _steps(

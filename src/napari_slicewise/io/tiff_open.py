@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,12 @@ from napari_slicewise.errors import ImageError
 from napari_slicewise.io.file_lease import FileLease
 from napari_slicewise.io.image_info import ImageInfo
 from napari_slicewise.io.ome_sets import Located, is_companion, locate
+from napari_slicewise.io.tiff_chain import follow_pages
+from napari_slicewise.io.tiff_complaints import listening
 from napari_slicewise.io.tiff_damage import corrupt, explain_damage, short_name
-from napari_slicewise.io.tiff_metadata import FileNotes, file_notes, is_scene, series_info
+from napari_slicewise.io.tiff_metadata import FileNotes, file_notes, series_info
 from napari_slicewise.io.tiff_pages import PageArray
+from napari_slicewise.io.tiff_series import is_scene
 
 __all__ = ["look_into", "reopen"]
 
@@ -30,7 +32,9 @@ _KINDS = (
 """Flavours that tifffile lays out in their own way."""
 
 
-def look_into(path: Path, series: int | None, name: str) -> list[tuple[ImageInfo, list[PageArray]]]:
+def look_into(
+    path: Path, series: int | None, name: str, most: int | None = None
+) -> list[tuple[ImageInfo, list[PageArray]]]:
     """Read the tags of a file, or of the master of the set that it belongs to.
 
     Parameters
@@ -41,6 +45,8 @@ def look_into(path: Path, series: int | None, name: str) -> list[tuple[ImageInfo
         The one series that is wanted; None for all but thumbnails.
     name
         The path as the user gave it.
+    most
+        Of a file with more scenes than this, only the first is opened.
 
     Returns
     -------
@@ -56,10 +62,12 @@ def look_into(path: Path, series: int | None, name: str) -> list[tuple[ImageInfo
     with explain_damage(path, "open it"):
         located = locate(path) if is_companion(path) else Located(path)
         for _ in range(2):
-            with _opened_file(located) as tif:
+            with listening() as complaints, _opened_file(located) as tif:
                 again = locate(located.path, tif.pages.first.description or "")
                 if located.xml is not None or (again.path == located.path and again.xml is None):
-                    return _series_of(tif, name, series, located.warnings or again.warnings)
+                    said = (*(located.warnings or again.warnings), *_misnamed(located, tif))
+                    images = _series_of(tif, name, _Wanted(series, most), said)
+                    return _with_warnings(images, complaints.told())
             located = again
         raise corrupt(path, "the files of its set point at each other")
 
@@ -82,37 +90,66 @@ def reopen(path: str, series: int, level: int) -> PageArray:
 
 @contextmanager
 def _opened_file(located: Located) -> Iterator[Any]:
-    """Open a TIFF; tifffile's own log goes nowhere, its complaints are told as ours."""
-    tifffile_log = logging.getLogger("tifffile")
-    if not tifffile_log.handlers:
-        tifffile_log.addHandler(logging.NullHandler())
-        tifffile_log.propagate = False
+    """Open a TIFF with the OME-XML that belongs to it."""
     if located.path.stat().st_size == 0:
         raise corrupt(located.path, "it is empty")
     with tifffile.TiffFile(located.path, omexml=located.xml) as tif:
         yield tif
 
 
+def _misnamed(located: Located, tif: Any) -> tuple[str, ...]:
+    """Say where a file's name promises what belongs to a set, and its content does not."""
+    name = located.path.name.lower()
+    if located.xml is None and ".ome.tif" in name and not tif.is_ome:
+        return ("Its name says OME-TIFF, but no OME-XML could be read; it is opened by its pages",)
+    if "ndtiffstack" in name and not tif.is_ndtiff:
+        return ("Its name says NDTiff, but its header does not; it is opened by its pages",)
+    return ()
+
+
+def _with_warnings(
+    images: list[tuple[ImageInfo, list[PageArray]]], said: tuple[str, ...]
+) -> list[tuple[ImageInfo, list[PageArray]]]:
+    if not said:
+        return images
+    return [(replace(info, warnings=(*info.warnings, *said)), levels) for info, levels in images]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which series to open: one, or all scenes unless they are too many."""
+
+    series: int | None
+    most: int | None
+
+    def of(self, tif: Any, path: str) -> list[int]:
+        every = range(len(tif.series))
+        if self.series is None:
+            scenes = [index for index in every if is_scene(tif.series[index])] or [0]
+            return scenes if self.most is None or len(scenes) <= self.most else scenes[:1]
+        if self.series not in every:
+            raise ImageError(
+                f"There is no series {self.series}: {short_name(path)} has {len(tif.series)}.",
+                f"They are counted from 0, the last is {len(tif.series) - 1}.",
+            )
+        return [self.series]
+
+
 def _series_of(
-    tif: Any, path: str, wanted: int | None, found: tuple[str, ...]
+    tif: Any, path: str, wanted: _Wanted, found: tuple[str, ...]
 ) -> list[tuple[ImageInfo, list[PageArray]]]:
     """Open one series of a file, or all that are scenes."""
+    chain = follow_pages(tif)
     _find_series(tif)
     notes = file_notes(tif)
-    every = range(len(tif.series))
-    if wanted is not None and wanted not in every:
-        raise ImageError(
-            f"There is no series {wanted}: {short_name(path)} has {len(tif.series)}.",
-            f"They are counted from 0, the last is {len(tif.series) - 1}.",
-        )
-    chosen = [wanted] if wanted is not None else [i for i in every if is_scene(tif.series[i])]
     lease = FileLease()
     images: list[tuple[ImageInfo, list[PageArray]]] = []
-    for index in chosen or [0]:
+    for index in wanted.of(tif, path):
         series = tif.series[index]
         mended = _uncut(series, notes) if index == 0 else None
         levels = _levels(mended or series, index, lease, path, notes.own)
-        said = found + (_lost_planes(levels[0]) if mended is not None else ())
+        lost = _lost_planes(levels[0]) if mended is not None else ()
+        said = found + (lost or chain)
         info = series_info(tif, index, mended or series, levels, notes, path)
         images.append((replace(info, warnings=said + info.warnings), levels))
     return images

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import product
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicewise.io.array_keys import dropped, full_key, positions
+from napari_slicewise.io.array_keys import dropped, full_key, positions, span
 from napari_slicewise.io.file_lease import FileLease
 from napari_slicewise.io.lazy_array import LazyArray
 from napari_slicewise.io.tiff_damage import corrupt, explain_damage
@@ -70,21 +71,6 @@ class PageArray(LazyArray):
         return self._reopen
 
     @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return int(math.prod(self.shape))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return self.size * int(self.dtype.itemsize)
-
-    @property
     def chunks(self) -> tuple[int, ...]:
         """Shape of what is best read at once: a page, or some tiles of a large one."""
         rows_at = len(self.leading_shape) + len(self.page_shape) - (3 if self._samples > 1 else 2)
@@ -97,9 +83,9 @@ class PageArray(LazyArray):
                 (rows_at, self._keyframe.tilelength),
                 (rows_at + 1, self._keyframe.tilewidth),
             ):
-                shape[axis] = min(shape[axis], side * max(1, _CHUNK_SIDE // side))
+                shape[axis] = min(shape[axis], max(1, side, _CHUNK_SIDE // max(1, side) * side))
         elif self._keyframe.is_final or self._keyframe.rowsperstrip < self.page_shape[0]:
-            strip = 1 if self._keyframe.is_final else self._keyframe.rowsperstrip
+            strip = 1 if self._keyframe.is_final else max(1, self._keyframe.rowsperstrip)
             bands = max(1, page_bytes // (4 * _WHOLE_PAGE_BYTES))
             shape[rows_at] = strip * max(1, math.ceil(shape[rows_at] / bands / strip))
         return tuple(shape)
@@ -113,11 +99,12 @@ class PageArray(LazyArray):
             When the file ends before its pixels do, or claims an impossible size.
         """
         keyframe = self._keyframe
-        if 0 in self.shape or keyframe.dtype is None:
+        whole = all(isinstance(n, Integral) for n in (*keyframe.shaped, *self.shape))
+        if 0 in self.shape or keyframe.dtype is None or not whole:
             raise corrupt(self._path, f"it claims an image of shape {self.shape}")
-        whole = math.prod(self.page_shape) * self.dtype.itemsize
+        page_bytes = math.prod(self.page_shape) * self.dtype.itemsize
         stored = sum(keyframe.databytecounts)
-        if whole > _LARGE_PAGE_BYTES and whole > 5000 * max(1, stored):
+        if page_bytes > _LARGE_PAGE_BYTES and page_bytes > 5000 * max(1, stored):
             raise corrupt(self._path, f"{stored} bytes cannot hold a plane of {self.page_shape}")
         if self._dataoffset is not None:
             planes = self._dataoffset + self.planes_held * keyframe.nbytes
@@ -192,13 +179,12 @@ class PageArray(LazyArray):
         spans = []
         inner = list(keys)
         for axis in (first, first + 1):
-            wanted = positions(keys[axis], self.page_shape[axis])
-            low = min(wanted, default=0)
-            spans.append(slice(low, max(wanted, default=-1) + 1))
+            wanted = span(positions(keys[axis], self.page_shape[axis]))
+            spans.append(wanted)
             if isinstance(keys[axis], slice):
                 inner[axis] = slice(None, None, keys[axis].step)
             else:
-                inner[axis] = np.asarray(keys[axis]) % self.page_shape[axis] - low
+                inner[axis] = np.asarray(keys[axis]) % self.page_shape[axis] - wanted.start
         return spans[0], spans[1], tuple(inner)
 
     def read_page(

@@ -26,8 +26,10 @@ __all__ = [
     "SUFFIXES",
     "LayerData",
     "OpenedImage",
+    "describe_listing",
     "describe_series",
     "get_reader",
+    "layers_of",
     "open_image",
     "open_series",
     "read_layers",
@@ -62,34 +64,43 @@ def open_image(path: PathLike, series: int = 0) -> OpenedImage:
     return _open(Path(path), series)[0]
 
 
-def open_series(path: PathLike) -> list[OpenedImage]:
+def open_series(path: PathLike, most: int | None = None) -> list[OpenedImage]:
     """Open all images of a file but thumbnails; see :func:`open_image`.
 
     Parameters
     ----------
     path
         The file.
+    most
+        Of a file with more images than this, only the first is opened; ``info.listing``
+        names the others.
 
     Raises
     ------
     ImageError
         When the file is missing, damaged or no TIFF.
     """
-    return _open(Path(path), None)
+    return _open(Path(path), None, most)
 
 
-def read_layers(path: PathLike | Sequence[PathLike]) -> list[LayerData]:
+def read_layers(
+    path: PathLike | Sequence[PathLike], *, most: int | None = None, at_stage: bool = False
+) -> list[LayerData]:
     """Read a file, a folder or a list of files as napari layer data.
 
     Parameters
     ----------
     path
         What to open; the files of a list are stacked.
+    most
+        Of a file with more scenes than this, only the first is opened.
+    at_stage
+        Whether layers lie where the microscope's stage stood, as far as the file tells.
 
     Returns
     -------
     One layer a channel (or an RGB or a labels layer) for every scene; scenes after the first
-    are not shown at once.
+    are not shown at once. ``metadata["series_list"]`` names all images of the file.
 
     Raises
     ------
@@ -97,21 +108,36 @@ def read_layers(path: PathLike | Sequence[PathLike]) -> list[LayerData]:
         When nothing can be read.
     """
     if isinstance(path, (str, os.PathLike)):
-        images = open_series(path)
+        images = open_series(path, most)
     else:
         files = [Path(file) for file in path]
-        images = _open_files(files) if len(files) > 1 else open_series(files[0])
+        images = _open_files(files) if len(files) > 1 else open_series(files[0], most)
     layers: list[LayerData] = []
     for number, image in enumerate(images):
-        for sentence in image.info.warnings:
-            warnings.warn(f"{short_name(image.info.path)}: {sentence}.", ImageWarning, stacklevel=2)
-        layers += image_layers(
-            image.info,
-            image.levels,
-            _stem(Path(image.info.path)),
-            visible=number == 0 or image.info.is_labels,
-        )
+        shown = number == 0 or image.info.is_labels
+        layers += layers_of(image, visible=shown, at_stage=at_stage)
     return layers
+
+
+def layers_of(
+    image: OpenedImage, *, visible: bool = True, at_stage: bool = False
+) -> list[LayerData]:
+    """Return one opened image as napari layer data, and warn of what is wrong with it.
+
+    Parameters
+    ----------
+    image
+        The image.
+    visible
+        Whether its layers are shown at once.
+    at_stage
+        See :func:`read_layers`.
+    """
+    info = image.info
+    for sentence in info.warnings:
+        warnings.warn(f"{short_name(info.path)}: {sentence}.", ImageWarning, stacklevel=3)
+    stem = _stem(Path(info.path))
+    return image_layers(info, image.levels, stem, visible=visible, at_stage=at_stage)
 
 
 def get_reader(
@@ -157,12 +183,28 @@ def describe_series(path: PathLike) -> list[ImageInfo]:
     return [info for info, _ in look_into(entry, None, str(path))]
 
 
-def _open(path: Path, series: int | None) -> list[OpenedImage]:
+def describe_listing(path: PathLike) -> list[dict[str, Any]]:
+    """List all images of a file in plain values: number, name, axes, shape, whether a scene.
+
+    Parameters
+    ----------
+    path
+        The file, set or folder.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, damaged or no TIFF.
+    """
+    return [entry.as_dict() for entry in open_series(path, 1)[0].info.listing]
+
+
+def _open(path: Path, series: int | None, most: int | None = None) -> list[OpenedImage]:
     """Open a file, a set or a folder; small images are read at once."""
     if is_ome_zarr(path):
         return [
             OpenedImage(info, tuple(_read_if_small(level) for level in levels))
-            for info, levels in look_into_zarr(path, series, str(path))
+            for info, levels in look_into_zarr(path, series, str(path), most)
         ]
     files = files_of_glob(path)
     if files:
@@ -174,12 +216,12 @@ def _open(path: Path, series: int | None) -> list[OpenedImage]:
         entry = folder_entry(path)
         if entry is None:
             raise ImageError(f"{short_name(path)} is a folder without images.")
-        return _open_files(entry) if isinstance(entry, list) else _open(entry, series)
+        return _open_files(entry) if isinstance(entry, list) else _open(entry, series, most)
     if path.suffix.lower() == ".nd":
         return [_open_layout(nd_layout(path))]
     return [
         OpenedImage(info, tuple(_read_if_small(level) for level in levels))
-        for info, levels in look_into(path, series, str(path))
+        for info, levels in look_into(path, series, str(path), most)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicewise.io.array_keys import dropped, full_key, positions
+from napari_slicewise.io.array_keys import dropped, full_key, positions, span
 from napari_slicewise.io.lazy_array import LazyArray
 from napari_slicewise.io.tiff_damage import explain_damage
 
@@ -51,10 +50,12 @@ class ZarrLevel(LazyArray):
         self.dtype = np.dtype(array.dtype).newbyteorder("=")
         self.shape = tuple(int(array.shape[axis]) for axis in order)
         stored = array.shards or array.chunks  # a shard is one file
-        self.chunks = tuple(int(stored[axis]) for axis in order)
-        self.ndim = len(self.shape)
-        self.size = math.prod(self.shape)
-        self.nbytes = self.size * self.dtype.itemsize
+        self._chunks = tuple(int(stored[axis]) for axis in order)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Shape of a chunk, or of the shard that holds several."""
+        return self._chunks
 
     @property
     def compression(self) -> str:
@@ -76,14 +77,14 @@ class ZarrLevel(LazyArray):
         """
         keys = full_key(key, self.shape)
         picks = [positions(k, size) for k, size in zip(keys, self.shape, strict=True)]
-        spans = [slice(min(pick, default=0), max(pick, default=-1) + 1) for pick in picks]
+        spans = [span(pick) for pick in picks]
         stored = [slice(0)] * self.ndim
-        for axis, span in zip(self._order, spans, strict=True):
-            stored[axis] = span
+        for axis, part in zip(self._order, spans, strict=True):
+            stored[axis] = part
         with explain_damage(Path(self._folder), "read the zarr array"):
             block = np.asarray(self._array[tuple(stored)])
         block = block.transpose(self._order).astype(self.dtype, copy=False)
-        for axis, (pick, span) in enumerate(zip(picks, spans, strict=True)):
-            if pick != list(range(span.start, span.stop)):
-                block = block.take([position - span.start for position in pick], axis)
+        for axis, (pick, part) in enumerate(zip(picks, spans, strict=True)):
+            if pick != range(part.start, part.stop):
+                block = block.take([position - part.start for position in pick], axis)
         return np.asarray(block[dropped(keys)])

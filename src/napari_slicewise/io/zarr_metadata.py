@@ -67,6 +67,8 @@ class Multiscale:
         Folders of the levels under the group, the full size first.
     unitless
         Steps that have no unit, in words.
+    position
+        Where the image begins: axis, position and unit of each axis for which that is told.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Multiscale:
     steps: Mapping[str, tuple[float, str]]
     paths: tuple[str, ...]
     unitless: tuple[str, ...] = ()
+    position: tuple[tuple[str, float, str], ...] = ()
 
 
 def read_node(folder: Path) -> ZarrNode | None:
@@ -129,7 +132,14 @@ def read_multiscale(node: ZarrNode) -> Multiscale:
             unitless.append(f"{name} {step:g}" + (f" {unit}" if unit else ""))
     title = found.get("name")
     names = tuple(name for name, _ in axes)
-    return Multiscale(str(title or ""), names, steps, paths, tuple(unitless))
+    begin = zip(
+        axes, _moved(found, len(axes)), _moved(found["datasets"][0], len(axes)), strict=True
+    )
+    position = tuple(
+        (name, whole + own, steps[name][1]) for (name, _), whole, own in begin if name in steps
+    )
+    known = tuple(entry for entry in position if any(value for _, value, _ in position))
+    return Multiscale(str(title or ""), names, steps, paths, tuple(unitless), known)
 
 
 def omero_channels(ome: Mapping[str, Any], count: int) -> tuple[Channel, ...]:
@@ -190,6 +200,15 @@ def _scale(holder: Mapping[str, Any], count: int) -> list[float]:
         if entry.get("type") == "scale" and len(entry.get("scale", ())) == count:
             return [float(value) for value in entry["scale"]]
     return [1.0] * count
+
+
+def _moved(holder: Mapping[str, Any], count: int) -> list[float]:
+    """Return the translation among the transformations of a level or of a whole pyramid."""
+    for entry in holder.get("coordinateTransformations") or ():
+        moved = entry.get("translation") if entry.get("type") == "translation" else None
+        if isinstance(moved, list) and len(moved) == count:
+            return [float(value) for value in moved]
+    return [0.0] * count
 
 
 def _channel(entry: Any) -> Channel:

@@ -1,14 +1,14 @@
-"""Opening OME-Zarr folders: images, their labels, several images, plates by their first field."""
+"""Opening OME-Zarr folders: images, their labels, several images, the fields of plates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_slicewise.errors import ImageError
-from napari_slicewise.io.image_info import Axis, ImageInfo
+from napari_slicewise.io.image_info import Axis, ImageInfo, SeriesEntry
 from napari_slicewise.io.plain_values import plain
 from napari_slicewise.io.tiff_damage import short_name
 from napari_slicewise.io.units import clean_unit, step_of
@@ -28,11 +28,12 @@ __all__ = ["is_ome_zarr", "look_into_zarr"]
 
 @dataclass(frozen=True)
 class _Found:
-    """An image in a folder, and what to say about it."""
+    """An image in a folder; those of a plate are looked into when they are opened."""
 
-    node: ZarrNode
+    folder: Path
     name: str = ""
     warnings: tuple[str, ...] = ()
+    is_field: bool = False
 
 
 def is_ome_zarr(folder: Path) -> bool:
@@ -41,7 +42,7 @@ def is_ome_zarr(folder: Path) -> bool:
 
 
 def look_into_zarr(
-    folder: Path, series: int | None, name: str
+    folder: Path, series: int | None, name: str, most: int | None = None
 ) -> list[tuple[ImageInfo, list[ZarrLevel]]]:
     """Describe the images of an OME-Zarr folder, and open their arrays without reading pixels.
 
@@ -50,9 +51,11 @@ def look_into_zarr(
     folder
         The folder; labels count as further images after the one that they belong to.
     series
-        The one image that is wanted; None for all.
+        The one image that is wanted; None for all, of a plate for the first field.
     name
         The path as the user gave it.
+    most
+        Of a folder with more images than this, only the first is opened.
 
     Raises
     ------
@@ -70,17 +73,26 @@ def look_into_zarr(
             f"There is no series {series}: {short_name(name)} has {len(found)}.",
             f"They are counted from 0, the last is {len(found) - 1}.",
         )
-    wanted = range(len(found)) if series is None else [series]
-    return [_open(found[index], index, len(found), name) for index in wanted]
+    listing = tuple(SeriesEntry(index, image.name) for index, image in enumerate(found))
+    return [_open(found[index], index, listing, name) for index in _wanted(found, series, most)]
+
+
+def _wanted(found: Sequence[_Found], series: int | None, most: int | None) -> list[int]:
+    """Return the numbers of the images to open."""
+    if series is not None:
+        return [series]
+    if found[0].is_field:  # a plate has more fields than a viewer has room for
+        return [0, *(index for index, image in enumerate(found) if not image.is_field)]
+    return [0] if most is not None and len(found) > most else list(range(len(found)))
 
 
 def _images(node: ZarrNode) -> list[_Found]:
     """Return all images under a group, each followed by its labels."""
     ome = node.ome
     if "multiscales" in ome:
-        return [_Found(node), *_labels_of(node)]
+        return [_Found(node.folder), *_labels_of(node)]
     if "plate" in ome:
-        return _first_field(node)
+        return _fields(node)
     if "well" in ome:
         paths = [str(entry["path"]) for entry in ome["well"].get("images", ())]
         return _children(node, paths)
@@ -102,7 +114,7 @@ def _children(node: ZarrNode, paths: Sequence[str]) -> list[_Found]:
     for path in paths:
         child = read_node(node.folder / path)
         if child is not None and "multiscales" in child.ome:
-            found += [_Found(child, path), *_labels_of(child)]
+            found += [_Found(child.folder, path), *_labels_of(child)]
     return found
 
 
@@ -113,26 +125,37 @@ def _labels_of(node: ZarrNode) -> list[_Found]:
     )
 
 
-def _first_field(node: ZarrNode) -> list[_Found]:
-    """Return the first field of a plate; a plate has more fields than a viewer has room for."""
-    wells = [str(entry["path"]) for entry in node.ome["plate"].get("wells", ())]
+def _fields(plate: ZarrNode) -> list[_Found]:
+    """Return all fields of all wells, and the labels of the first field."""
+    places: list[str] = []
+    wells = [str(entry["path"]) for entry in plate.ome["plate"].get("wells", ())]
     for path in wells:
-        well = read_node(node.folder / path)
-        fields = _images(well) if well is not None and "well" in well.ome else []
-        if fields:
-            first = fields[0]
-            place = f"{path}/{first.name}"
-            said = (
-                f"This is a plate of {len(wells)} wells: the first field ({place}) is opened; "
-                "open the folder of another to see that"
-            )
-            return [_Found(first.node, place, (said,)), *_labels_of(first.node)]
-    return []
+        well = read_node(plate.folder / path)
+        images = (
+            well.ome["well"].get("images", ()) if well is not None and "well" in well.ome else ()
+        )
+        places += [f"{path}/{entry['path']}" for entry in images]
+    found = [_Found(plate.folder / place, place, is_field=True) for place in places]
+    if not found:
+        return []
+    said = (
+        f"This is a plate of {len(wells)} wells: the first field ({places[0]}) of {len(found)} "
+        "is opened; the others can be chosen as its further series"
+    )
+    first = read_node(found[0].folder)
+    labels = [] if first is None else _labels_of(first)
+    return [
+        replace(found[0], warnings=(said,) if len(wells) > 1 or len(found) > 1 else ()),
+        *found[1:],
+        *labels,
+    ]
 
 
-def _open(found: _Found, index: int, count: int, name: str) -> tuple[ImageInfo, list[ZarrLevel]]:
+def _open(
+    found: _Found, index: int, listing: tuple[SeriesEntry, ...], name: str
+) -> tuple[ImageInfo, list[ZarrLevel]]:
     """Open one image and describe it."""
-    node = found.node
+    node = _image_node(found, name)
     scales = read_multiscale(node)
     rgb = bool(node.notes.get("rgb"))
     order = _order(scales.axes, node.notes.get("axes"), rgb=rgb)
@@ -140,11 +163,10 @@ def _open(found: _Found, index: int, count: int, name: str) -> tuple[ImageInfo, 
     names = [scales.axes[axis] for axis in order]
     channel_axis = names.index("c") if "c" in names else None
     own = _own_steps(node)
-    steps = dict(scales.steps) | own
     left_out = tuple(text for text in scales.unitless if text.split()[0] not in own)
     shape = levels[0].shape
     axes: list[Axis] = [
-        calibrated_axis(axis, shape[position], steps)
+        calibrated_axis(axis, shape[position], dict(scales.steps) | own)
         for position, axis in enumerate(names)
         if position != channel_axis
     ]
@@ -157,7 +179,7 @@ def _open(found: _Found, index: int, count: int, name: str) -> tuple[ImageInfo, 
         channel_axis=channel_axis,
         rgb=rgb,
         series=index,
-        series_count=count,
+        series_count=len(listing),
         series_name=found.name or scales.name,
         level_shapes=tuple(level.shape for level in levels),
         is_labels="image-label" in node.ome,
@@ -166,8 +188,17 @@ def _open(found: _Found, index: int, count: int, name: str) -> tuple[ImageInfo, 
         flavour=f"OME-Zarr {node.version}",
         metadata=_metadata(node),
         warnings=(*found.warnings, *complaints(node), *_unitless(left_out)),
+        listing=listing,
+        position=scales.position,
     )
     return info, levels
+
+
+def _image_node(found: _Found, name: str) -> ZarrNode:
+    node = read_node(found.folder)
+    if node is None or "multiscales" not in node.ome:
+        raise ImageError(f"{short_name(name)} is corrupt: there is no image {found.name}.")
+    return node
 
 
 def _levels(node: ZarrNode, scales: Multiscale, order: tuple[int, ...]) -> list[ZarrLevel]:
