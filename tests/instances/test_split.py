@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_slicewise.instances.pipeline import pixels_of_area
 from napari_slicewise.instances.split import label_objects
 
 LANDSCAPES = ["network", "euclidean"]
@@ -115,3 +116,51 @@ def test_many_touching_discs_are_counted_nearly_right(landscape):
     ]
     foreground, distance, _ = _draw((256, 256), discs)
     assert _label(foreground, distance, landscape).max() == pytest.approx(len(discs), rel=0.02)
+
+
+def test_weak_regions_need_a_core_and_strong_ones_keep_their_rim():
+    image = np.zeros((20, 20), np.float32)
+    image[2:8, 2:8], image[4:6, 4:6] = 0.4, 0.9
+    image[12:18, 12:18] = 0.6
+    labels = _label(image, None, "euclidean", threshold=0.3, core_threshold=0.8)
+    assert np.array_equal(labels > 0, image * (np.indices(image.shape)[0] < 10) > 0.3)
+
+
+def test_holes_are_filled_up_to_their_size_and_bays_never():
+    image = np.zeros((30, 30), np.float32)
+    image[5:25, 5:25] = 1.0
+    image[10:12, 10:12], image[16:20, 16:20] = 0.0, 0.0
+    image[14, :8] = 0.0
+    filled = _label(image, None, "euclidean", split=False, holes=4) > 0
+    expected = image > 0
+    expected[10:12, 10:12] = True
+    assert np.array_equal(filled, expected)
+    expected[16:20, 16:20] = True
+    assert np.array_equal(_label(image, None, "euclidean", split=False, holes=16) > 0, expected)
+
+
+def test_smoothing_takes_spikes_off_an_outline_and_leaves_the_body():
+    image = np.zeros((40, 40), np.float32)
+    image[10:30, 10:30] = 1.0
+    image[20, 30:38] = 1.0
+    image[0, 0] = np.nan
+    labels = _label(image, None, "euclidean", smoothing=1.5)
+    assert labels[10:30, 10:30].mean() > 0.97
+    assert not labels[20, 33:].any()
+    assert labels.max() == 1
+
+
+def test_large_objects_and_those_at_the_border_are_left_out_on_request():
+    foreground, distance, _ = _draw((60, 60), [(3, 30, 6), (40, 15, 10), (40, 45, 5)])
+    assert _label(foreground, distance, "network").max() == 3
+    inner = _label(foreground, distance, "network", border=False)
+    assert inner.max() == 2
+    assert inner[3, 30] == 0
+    small = _label(foreground, distance, "network", border=False, largest=100)
+    assert small.max() == 1
+    assert small[40, 45] == 1
+
+
+def test_an_area_in_um2_is_so_many_pixels():
+    assert pixels_of_area(10.0, (0.5, 0.5)) == 40
+    assert pixels_of_area(10.0, (1.0, 0.25)) == 40

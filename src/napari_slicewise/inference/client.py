@@ -167,7 +167,7 @@ class WorkerClient:
             return
         values = slots.take(message.note)
         self.send(ResultTaken(message.note.slot))
-        self._on_message(SliceResult(message.index, values, message.seconds))
+        self._on_message(SliceResult(message.index, values, message.seconds, message.renamed))
 
     def _serve_reads(self) -> None:
         """Read slices on a thread of their own: a slow disk must not hold up results."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pickle
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from napari_slicewise.errors import SlicewiseError
@@ -110,6 +111,7 @@ class SliceDone:
     index: tuple[int, ...]
     note: ArrayNote
     seconds: float
+    renamed: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 Output = Literal["labels", "classes", "probability"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Engine = Literal["torch", "OpenVINO"]
 Outcome = Literal["completed", "cancelled", "failed"]
 
@@ -43,12 +44,33 @@ class Request:
         Whether touching objects are split.
     link
         Whether objects keep their number through the last leading axis.
+    least_iou
+        Smallest intersection over union of a linked object in neighbouring slices, 0..1.
+    gap
+        In how many slices in a row a linked object may be missing.
+    anisotropy
+        Distance of two slices over the size of a pixel, for the linking; 1 where unknown.
+    least_slices
+        Linked objects found in fewer slices are left out, unless the border of the stack
+        cuts them. 1 keeps all.
     smallest
         Objects of fewer pixels in a slice are left out.
+    largest
+        Objects of more pixels in a slice are left out; None keeps them.
+    core_threshold
+        An object holds a pixel of at least this foreground probability, 0..1; None asks
+        for no more than ``threshold``.
+    smoothing
+        Standard deviation in pixels of the Gaussian that smooths outlines, 0 for none.
+    holes
+        Holes of up to so many pixels are filled.
+    border
+        Whether objects at the border of a slice are kept.
     device
         ``auto``, or a name such as ``cpu``, ``cuda:0``, ``mps``.
     precision
-        Number format of the network's arithmetic.
+        Number format of the network's arithmetic. ``int8`` needs OpenVINO and NNCF, is
+        calibrated on the image and used only where a check against float32 passes.
     intensity_range
         Whether the normalisation looks at the whole stack or at each slice by itself.
     tile
@@ -63,7 +85,16 @@ class Request:
     threshold: float | None = None
     split: bool = True
     link: bool = True
+    least_iou: float = 0.0
+    gap: int = 1
+    anisotropy: float = 1.0
+    least_slices: int = 1
     smallest: int = 16
+    largest: int | None = None
+    core_threshold: float | None = None
+    smoothing: float = 0.0
+    holes: int = 0
+    border: bool = True
     device: str = "auto"
     precision: Precision = "auto"
     intensity_range: Literal["stack", "slice"] = "stack"
@@ -83,10 +114,31 @@ class Request:
             )
         if self.smallest < 0:
             raise RequestError(f"The smallest object has 0 pixels or more, not {self.smallest}.")
+        self._check_shaping()
         if self.tile is not None and self.tile < 32:
             raise RequestError(f"A tile's side must be 32 pixels or more, got {self.tile}.")
         if self.batch is not None and self.batch < 1:
             raise RequestError(f"A batch holds one tile or more, got {self.batch}.")
+
+    def _check_shaping(self) -> None:
+        if self.largest is not None and self.largest < max(1, self.smallest):
+            raise RequestError(
+                f"No object has at most {self.largest} pixels and at least {self.smallest}."
+            )
+        core = self.core_threshold
+        if core is not None and not 0.0 <= core <= 1.0:
+            raise RequestError(f"The threshold of cores must lie in 0..1, got {core!r}.")
+        if not 0.0 <= self.smoothing <= 100.0:
+            raise RequestError(f"Outlines are smoothed by 0 to 100 pixels, not {self.smoothing}.")
+        if self.holes < 0:
+            raise RequestError(f"A hole has 0 pixels or more, not {self.holes}.")
+        if not 0.0 <= self.least_iou <= 1.0:
+            raise RequestError(f"The overlap of slices must lie in 0..1, got {self.least_iou!r}.")
+        if self.gap < 0 or self.least_slices < 1 or not 0.0 < self.anisotropy < float("inf"):
+            raise RequestError(
+                "Linking needs a gap of 0 slices or more, objects of 1 slice or more and an "
+                f"anisotropy above 0, not {self.gap}, {self.least_slices} and {self.anisotropy}."
+            )
 
 
 @dataclass(frozen=True)
@@ -119,11 +171,17 @@ class SliceResult:
         ``(y, x)``: uint32 object numbers, uint8 classes or float32 probability.
     seconds
         Time this slice took in the network and in the shaping after it.
+    renamed
+        Numbers of earlier results that this slice has shown to be one object with
+        another: old to new, 0 where an object is left out after all. What was delivered
+        before must be renamed; ``values`` is already. Always empty when the slices are
+        asked for in order.
     """
 
     index: tuple[int, ...]
     values: NDArray[Any]  # (y, x)
     seconds: float
+    renamed: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,13 +18,16 @@ from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy
 from napari_slicewise.inference.loading import LoadedModel
-from napari_slicewise.inference.plan import border_lost, resolve
+from napari_slicewise.inference.normalize import IntensityRange
+from napari_slicewise.inference.plan import Plan, border_lost, resolve
 from napari_slicewise.inference.predict import Predictor, Prepared
 from napari_slicewise.inference.prepare import SlicePreparer
 from napari_slicewise.inference.request import Outcome, Request, RunReport, SliceResult
 from napari_slicewise.inference.stream import CancelToken, in_background
-from napari_slicewise.instances.link import SliceLinker
+from napari_slicewise.instances.final_numbers import FinalNumbers
+from napari_slicewise.instances.link import LinkOptions
 from napari_slicewise.instances.pipeline import ShapeOptions, shape_slice
+from napari_slicewise.instances.slice_linker import NumberedSlices, SliceLinker
 from napari_slicewise.io.source import SliceSource
 
 __all__ = ["Runner"]
@@ -48,6 +55,15 @@ class Runner:
         Told in words what is being done.
     cache
         Predictions of earlier runs.
+    after
+        What an interrupted run has written, to go on with its numbers.
+    intensities
+        The range of the whole stack, where it is known; None measures it.
+    numbers
+        ``final``: slices that are asked for in order come with the numbers that they keep,
+        some slices later where that takes knowing the next ones. ``provisional``: each
+        comes at once, and later ones may rename its objects (``SliceResult.renamed``);
+        ``least_slices`` is not looked at then, as a human may be painting on the object.
 
     Raises
     ------
@@ -64,18 +80,28 @@ class Runner:
         token: CancelToken,
         on_status: Callable[[str], None] = lambda _text: None,
         cache: ActivationCache | None = None,
+        after: NumberedSlices | None = None,
+        intensities: IntensityRange | None = None,
+        numbers: Literal["final", "provisional"] = "final",
     ) -> None:
         self._request = request
         self._source = source
         self._model = model
         self._token = token
+        self._intensities = intensities
         self._on_status = on_status
         self._fallbacks: list[str] = []
         self._done = 0
-        self._linker = SliceLinker(request.indices, link=request.link)
+        least = request.least_slices if numbers == "final" else 1
+        self._linker = _linker(request, after or NumberedSlices(), least)
+        in_order = all(a < b for a, b in pairwise(request.indices))
+        holds = request.link and least > 1 and in_order
+        self._final = FinalNumbers(self._linker, after.largest if after else 0) if holds else None
         self._began = time.perf_counter()
         plan = resolve(request, model.spec, source, policy)
-        self._predictor = Predictor(plan, model, policy, token, self._note_fallback, cache)
+        self._predictor = Predictor(
+            plan, model, policy, token, self._note_fallback, cache, on_status
+        )
 
     def results(self) -> Generator[SliceResult]:
         """Yield finished slices.
@@ -85,17 +111,38 @@ class Runner:
         SlicewiseError
             When the image cannot be read, or memory ends.
         """
+        with closing(self._shaped()) as shaped:
+            if self._request.output != "labels":
+                yield from shaped
+            elif self._final is None:
+                for result in shaped:
+                    linked = self._linker.link(result.index, result.values)
+                    yield replace(result, values=linked.labels, renamed=linked.renamed)
+            else:
+                yield from self._finally_numbered(shaped, self._final)
+
+    def _finally_numbered(
+        self, shaped: Iterator[SliceResult], final: FinalNumbers
+    ) -> Iterator[SliceResult]:
+        held: dict[tuple[int, ...], SliceResult] = {}
+        try:
+            for result in shaped:
+                held[result.index] = result
+                linked = self._linker.link(result.index, result.values)
+                for index, labels in final.add(result.index, linked):
+                    yield replace(held.pop(index), values=labels)
+        except SlicewiseError:
+            yield from (replace(held[index], values=labels) for index, labels in final.finish())
+            raise
+        yield from (replace(held[index], values=labels) for index, labels in final.finish())
+
+    def _shaped(self) -> Generator[SliceResult]:
+        """Yield slices whose objects have their local numbers 1..n."""
         plan = self._predictor.plan
         self._on_status("Measuring the range of intensities")
-        preparer = SlicePreparer(plan, self._source, self._token)
+        preparer = SlicePreparer(plan, self._source, self._token, self._intensities)
         self._on_status(plan.describe())
-        options = ShapeOptions(
-            heads=plan.spec.output,
-            output=self._request.output,
-            threshold=plan.threshold,
-            split=self._request.split,
-            smallest=self._request.smallest,
-        )
+        options = _shape_options(self._request, plan)
         height, width = self._source.slice_shape
         lost = border_lost(plan.spec)
         inside = np.s_[:, lost : lost + height, lost : lost + width]
@@ -105,8 +152,6 @@ class Runner:
             for item in predicted:
                 began = time.perf_counter()
                 values = shape_slice(item.activations[inside], options)
-                if self._request.output == "labels":
-                    values = self._linker.link(item.index, values)
                 self._done += 1
                 yield SliceResult(item.index, values, item.seconds + time.perf_counter() - began)
         finally:
@@ -149,3 +194,32 @@ class Runner:
     def _note_fallback(self, text: str) -> None:
         self._fallbacks.append(text)
         self._on_status(text)
+
+
+def _linker(request: Request, after: NumberedSlices, least: int) -> SliceLinker:
+    """Return what links the slices of a run, knowing what an interrupted one has written."""
+    options = LinkOptions(
+        least_iou=request.least_iou,
+        gap=request.gap,
+        anisotropy=request.anisotropy,
+        least_slices=least,
+    )
+    linker = SliceLinker(request.indices, link=request.link, options=options, largest=after.largest)
+    for index in sorted(after.slices):
+        linker.prime(index, after.slices[index])
+    return linker
+
+
+def _shape_options(request: Request, plan: Plan) -> ShapeOptions:
+    return ShapeOptions(
+        heads=plan.spec.output,
+        output=request.output,
+        threshold=plan.threshold,
+        split=request.split,
+        smallest=request.smallest,
+        largest=request.largest,
+        core_threshold=request.core_threshold,
+        smoothing=request.smoothing,
+        holes=request.holes,
+        border=request.border,
+    )

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicewise.errors import ImageError, SlicewiseError
+from napari_slicewise.errors import ImageError, SlicewiseError, WorkerError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy, LocalDevices
 from napari_slicewise.inference.loading import ModelCache, load_model_file
@@ -41,11 +41,14 @@ from napari_slicewise.inference.messages import (
 from napari_slicewise.inference.request import RunReport
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.io.room import in_memory, scratch_place
 from napari_slicewise.models.zoo import resolve_model
 
 __all__ = ["Worker", "main"]
 
-_LARGEST_CACHE_BYTES = 2 * 1024**3
+_CACHE_BYTES = 64 * 1024**2  # of memory: it must not grow with the depth of a stack
+_CACHE_DISK_BYTES = 8 * 1024**3
+_NICENESS = 15  # far below the desktop: where cores are few, the window must win them
 INPUT_SLOT = 0
 OUTPUT_SLOTS = (1, 2)
 
@@ -90,6 +93,14 @@ class _DesktopSource:
         return self.slots.take(answer.note)
 
 
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A run to do, and the memory for its slices; None when the desktop took that away."""
+
+    begin: BeginRun
+    slots: SharedSlots | None
+
+
 class Worker:
     """Takes messages, one run at a time.
 
@@ -105,9 +116,11 @@ class Worker:
         self._channel = channel
         self._policy = policy
         self._models = ModelCache()
-        spare = policy.free_bytes("cpu") // 8
-        self._cache = ActivationCache(min(spare, _LARGEST_CACHE_BYTES))
-        self._jobs: Queue[BeginRun | Inspect] = Queue()
+        scratch = scratch_place()
+        on_disk = 0 if in_memory(scratch) else _CACHE_DISK_BYTES
+        spare = policy.free_bytes("cpu") // 16
+        self._cache = ActivationCache(min(spare, _CACHE_BYTES), on_disk, scratch)
+        self._jobs: Queue[_Job | Inspect] = Queue()
         self._answers: Queue[SliceRead] = Queue()
         self._free_slots: Queue[int] = Queue()
         self._token = CancelToken()
@@ -118,7 +131,7 @@ class Worker:
         self._channel.send(Ready(self._policy.devices()))
         while True:
             job = self._jobs.get()
-            if isinstance(job, BeginRun):
+            if isinstance(job, _Job):
                 self._channel.send(RunEnded(self._run(job)))
             else:
                 self._channel.send(Inspected(job.path, self._inspect(job.path)))
@@ -136,34 +149,37 @@ class Worker:
                 self._answers.put(message)
             elif isinstance(message, ResultTaken):
                 self._free_slots.put(message.slot)
+            elif isinstance(message, BeginRun):
+                self._token = CancelToken()
+                self._jobs.put(_Job(message, _open_memory(message)))
             else:
-                if isinstance(message, BeginRun):
-                    self._token = CancelToken()
                 self._jobs.put(message)
 
-    def _run(self, job: BeginRun) -> RunReport:
+    def _run(self, job: _Job) -> RunReport:
         runner: Runner | None = None
+        request, slots = job.begin.request, job.slots
+        if slots is None:
+            return _failure(WorkerError("The memory for slices is gone.", "Press Segment again."))
         try:
-            slots = SharedSlots.attach(job.memory, job.slot_bytes)
             self._free_slots = Queue()
             for slot in OUTPUT_SLOTS:
                 self._free_slots.put(slot)
-            source = _DesktopSource(job.source, self._channel, slots, self._answers)
-            self._status(f"Loading the model {job.request.model}")
-            model = self._models.get(job.request.model)
+            source = _DesktopSource(job.begin.source, self._channel, slots, self._answers)
+            self._status(f"Loading the model {request.model}")
+            model = self._models.get(request.model)
             runner = Runner(
-                job.request,
+                request,
                 source,
                 model,
                 self._policy,
                 self._token,
                 self._status,
                 self._cache,
+                numbers="provisional",  # the slice on screen waits for no other
             )
             for result in runner.results():
                 note = slots.put(self._free_slots.get(), result.values)
-                self._channel.send(SliceDone(result.index, note, result.seconds))
-            slots.close()
+                self._channel.send(SliceDone(result.index, note, result.seconds, result.renamed))
             return runner.report()
         except Exception as error:  # noqa: BLE001 - whatever it is, the desktop must hear of it
             if not isinstance(error, SlicewiseError):
@@ -171,6 +187,8 @@ class Worker:
             if runner is not None:
                 return runner.report(error)
             return _failure(error)
+        finally:
+            slots.close()
 
     def _inspect(self, path: str) -> Any:
         try:
@@ -180,6 +198,16 @@ class Worker:
 
     def _status(self, text: str) -> None:
         self._channel.send(Status(text))
+
+
+def _open_memory(message: BeginRun) -> SharedSlots | None:
+    """Open the memory at once, and take its name away: then nobody can leave it behind."""
+    try:
+        slots = SharedSlots.attach(message.memory, message.slot_bytes)
+    except OSError:
+        return None
+    slots.remove_name()
+    return slots
 
 
 def _failure(error: Exception) -> RunReport:
@@ -197,7 +225,7 @@ def main() -> None:
     # Ctrl+C in the desktop's terminal reaches this process too; its end is the pipe's.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
-        os.nice(5)  # below the desktop, so that the window stays alive while the network works
+        os.nice(_NICENESS)
     Worker(Channel(incoming, outgoing), LocalDevices()).serve()
 
 

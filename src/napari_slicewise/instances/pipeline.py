@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.instances.split import label_objects
 
-__all__ = ["ShapeOptions", "foreground_probability", "shape_slice"]
+__all__ = ["ShapeOptions", "foreground_probability", "pixels_of_area", "shape_slice"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,17 @@ class ShapeOptions:
         Whether touching objects are split.
     smallest
         Objects of fewer pixels are left out.
+    largest
+        Objects of more pixels are left out; None keeps them.
+    core_threshold
+        An object holds a pixel of at least this probability (a threshold with
+        hysteresis); None asks for no more than ``threshold``.
+    smoothing
+        Standard deviation in pixels of the Gaussian that smooths the outlines, 0 for none.
+    holes
+        Holes of up to so many pixels are filled.
+    border
+        Whether objects at the border of the slice are kept.
     """
 
     heads: str
@@ -36,6 +47,11 @@ class ShapeOptions:
     threshold: float = 0.5
     split: bool = True
     smallest: int = 0
+    largest: int | None = None
+    core_threshold: float | None = None
+    smoothing: float = 0.0
+    holes: int = 0
+    border: bool = True
 
 
 def foreground_probability(
@@ -64,17 +80,29 @@ def shape_slice(
     if options.output == "probability":
         return np.ascontiguousarray(foreground)
     if options.output == "classes":
-        classes = activations.argmax(axis=0)
-        if options.heads != "classes":
-            classes = foreground >= options.threshold
-        return np.asarray(classes, np.uint8)
+        if options.heads == "classes":
+            return np.asarray(activations.argmax(axis=0), np.uint8)
+        return (foreground >= options.threshold).view(np.uint8)
     return label_objects(
         foreground,
         _distance(activations, options.heads),
         threshold=options.threshold,
         split=options.split,
         smallest=options.smallest,
+        largest=options.largest,
+        core_threshold=options.core_threshold,
+        smoothing=options.smoothing,
+        holes=options.holes,
+        border=options.border,
     )
+
+
+def pixels_of_area(
+    um2: float,
+    pixel_um: tuple[float, float],  # (y, x)
+) -> int:
+    """Return how many pixels an area in um2 covers, for ``smallest``, ``largest`` and ``holes``."""
+    return round(um2 / (pixel_um[0] * pixel_um[1]))
 
 
 def _distance(activations: NDArray[np.float32], heads: str) -> NDArray[np.float32] | None:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.segmentation import watershed
 
+from napari_slicewise.instances.mask import Labels, choose_objects, foreground_mask
+
 __all__ = ["label_objects"]
 
 SMOOTHING = 1.0  # px, standard deviation
 NETWORK_PASS = 0.8  # a pass above this fraction of the lower summit joins two regions
 EUCLIDEAN_PASS = 0.9
 NEIGHBOURS = np.ones((3, 3), bool)
-
-Labels = NDArray[np.uint32]
 
 
 def label_objects(
@@ -33,6 +33,11 @@ def label_objects(
     threshold: float,
     split: bool,
     smallest: int,
+    largest: int | None = None,
+    core_threshold: float | None = None,
+    smoothing: float = 0.0,
+    holes: int = 0,
+    border: bool = True,
 ) -> Labels:
     """Find and number the objects of a slice.
 
@@ -50,17 +55,21 @@ def label_objects(
         neighbours) is one object.
     smallest
         Objects of fewer pixels are left out.
+    largest, core_threshold, smoothing, holes, border
+        See :class:`~napari_slicewise.instances.pipeline.ShapeOptions`.
 
     Returns
     -------
     ndarray of uint32
         ``(y, x)``, 0 the background, objects 1 to n in the order of their first pixel.
     """
-    mask = foreground >= threshold
+    mask = foreground_mask(
+        foreground, threshold, core_threshold=core_threshold, smoothing=smoothing, holes=holes
+    )
     regions, count = ndi.label(mask)
     if count and split:
         regions = _split_regions(regions, count, mask, distance)
-    return _drop_small(regions, smallest)
+    return choose_objects(regions, smallest, largest, border=border)
 
 
 def _split_regions(
@@ -151,19 +160,3 @@ def _find_passes(
     height = np.zeros(pairs.size, np.float32)
     np.maximum.at(height, position, np.concatenate(heights))
     return pairs // size, pairs % size, height
-
-
-def _drop_small(regions: NDArray[np.int32], smallest: int) -> Labels:
-    """Leave out small objects, and number the others 1 to n in the order of first pixels."""
-    flat = regions.ravel()
-    areas = np.bincount(flat)
-    kept = areas >= max(1, smallest)
-    kept[0] = False
-    first = np.full(areas.size, flat.size, np.int64)
-    positions = np.flatnonzero(flat)
-    first[flat[positions[::-1]]] = positions[::-1]
-    order = np.flatnonzero(kept)
-    order = order[np.argsort(first[order], kind="stable")]
-    number = np.zeros(areas.size, np.uint32)
-    number[order] = np.arange(1, order.size + 1, dtype=np.uint32)
-    return number[regions]
