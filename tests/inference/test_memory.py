@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -50,3 +51,17 @@ def test_an_array_larger_than_its_slot_is_refused():
     ours.close()
     with pytest.raises(ValueError, match="closed"):
         ours.put(0, np.zeros(1, np.uint8))
+
+
+def test_a_block_without_a_name_serves_both_sides_and_leaves_nothing():
+    ours = SharedSlots.create(1, 100)
+    name = ours.name
+    theirs = SharedSlots.attach(name, 100)
+    theirs.remove_name()
+    if os.name == "posix":
+        with pytest.raises(FileNotFoundError):
+            SharedMemory(name=name)
+    np.testing.assert_array_equal(theirs.take(ours.put(0, np.eye(3))), np.eye(3))
+    ours.close()
+    theirs.close()
+    theirs.remove_name()

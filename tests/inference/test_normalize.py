@@ -113,3 +113,13 @@ def test_channels_that_do_not_fit_are_refused():
         measure_range([], PERCENTILE)
     with pytest.raises(ImageError, match="each channel"):
         IntensityRange((0.0,), (1.0, 2.0))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint16, ">u2", np.int32])
+@pytest.mark.parametrize("size", [(1, 3), (7, 11), (300, 200)])
+def test_counted_percentiles_are_those_of_numpy(dtype, size):
+    rng = np.random.default_rng(0)
+    values = rng.integers(-100 if np.dtype(dtype).kind == "i" else 0, 120, (1, *size)).astype(dtype)
+    range_ = measure_range([values], ModelSpec("m", percentiles=(1.3, 99.1)))
+    expected = np.percentile(values.astype(np.float64), (1.3, 99.1))
+    np.testing.assert_allclose((range_.low[0], range_.high[0]), expected, rtol=1e-12)

@@ -34,3 +34,10 @@ def test_large_labels_are_on_disk_a_slice_a_chunk_and_are_removed(
 
 def test_the_budget_is_bounded() -> None:
     assert 0 < memory_budget() <= 2 << 30
+
+
+def test_the_budget_is_an_eighth_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_slicewise.io.label_store.available_memory", lambda: 8000)
+    assert memory_budget() == 1000
+    assert isinstance(create_labels((10, 10, 10), np.uint8), np.ndarray)
+    assert not isinstance(create_labels((11, 10, 10), np.uint8), np.ndarray)

@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from dask.callbacks import Callback
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,3 +86,11 @@ def test_axes_that_do_not_fit_are_refused(shape, plane, channel_axis, channel, t
 def test_several_channels_cannot_be_written():
     with pytest.raises(ImageError, match="single channel"):
         ArraySource(np.zeros((2, 3, 4)), (1, 2), 0).write_slice((), np.zeros((3, 4)))
+
+
+def test_a_slice_of_a_dask_array_is_computed_without_the_callbacks_of_the_process():
+    tasks = []
+    source = ArraySource(da.arange(24, chunks=24).reshape(2, 3, 4))
+    with Callback(pretask=lambda *task: tasks.append(task)):
+        np.testing.assert_array_equal(source.read_slice((1,))[0], np.arange(12, 24).reshape(3, 4))
+    assert not tasks

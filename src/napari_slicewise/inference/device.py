@@ -15,6 +15,16 @@ from napari_slicewise.inference.request import DeviceInfo, Engine, Precision
 __all__ = ["DevicePolicy", "LocalDevices", "is_out_of_memory", "resolve_device"]
 
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "failed to allocate",  # OpenVINO
+    "bad_alloc",
+    "bad allocation",  # the same from Windows
+)
+
+
 class DevicePolicy(Protocol):
     """What the planner and the runner ask about devices; tests inject their own."""
 
@@ -25,10 +35,13 @@ class DevicePolicy(Protocol):
         """Return the memory that a run may count on, in bytes."""
 
     def precision(self, device: str, asked: Precision) -> Precision:
-        """Return the number format to compute in; never ``auto``."""
+        """Return the number format to compute in; never ``auto``, nor ``int8``."""
 
     def engine(self, device: str, precision: Precision) -> Engine:
         """Return what runs the network there."""
+
+    def quantizes(self, device: str) -> bool:
+        """Return whether int8 is faster there than the other formats."""
 
     def before_batch(self, device: str, pixels: int) -> None:
         """Give a policy the chance to refuse a batch of so many input pixels."""
@@ -59,7 +72,7 @@ class LocalDevices:
 
     def precision(self, device: str, asked: Precision) -> Precision:
         """Return bfloat16 where the hardware computes in it, else what is safe there."""
-        if asked != "auto":
+        if asked not in ("auto", "int8"):  # int8 is decided later, on the image
             return asked
         if device.startswith("cuda"):
             native = torch.cuda.get_device_capability(torch.device(device)) >= (8, 0)
@@ -72,6 +85,11 @@ class LocalDevices:
         """Return OpenVINO for processors where it is installed, else torch."""
         known = device == "cpu" and precision in ("float32", "bfloat16")
         return "OpenVINO" if known and openvino_version() is not None else "torch"
+
+    def quantizes(self, device: str) -> bool:
+        """Return true for processors that multiply bytes (VNNI) and sum them in one step."""
+        # torch 2.6 calls it so, as it does bfloat16's.
+        return device == "cpu" and bool(torch.cpu._is_vnni_supported())
 
     def before_batch(self, device: str, pixels: int) -> None:
         """Refuse nothing: a real device says itself when it is full."""
@@ -120,12 +138,10 @@ def resolve_device(policy: DevicePolicy, asked: str) -> DeviceInfo:
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell an out-of-memory error from other failures, on any device.
 
-    torch's CPU allocator and the Apple one raise a plain ``RuntimeError`` that only
-    its text tells apart.
+    torch's CPU allocator, the Apple one and OpenVINO raise a plain ``RuntimeError`` that
+    only its text tells apart.
     """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _OUT_OF_MEMORY)

@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from napari_slicewise.inference.backends import Backend, TorchBackend
-from napari_slicewise.inference.openvino_backend import OpenVinoBackend
+from napari_slicewise.inference.calibration import Agreement
+from napari_slicewise.inference.openvino_backend import CompiledBackend, OpenVinoBackend
 from napari_slicewise.inference.request import Engine, Precision
 from napari_slicewise.models.checkpoint import load_network, read_checkpoint
 from napari_slicewise.models.spec import ModelSpec
@@ -19,16 +20,24 @@ __all__ = ["LoadedModel", "ModelCache", "load_model_file"]
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A network ready to predict, and what is known of it."""
+    """A network ready to predict, and what is known of it.
+
+    ``quantized`` holds the network in int8 used last and what its check found, under
+    the name that :class:`~napari_slicewise.inference.quantization.Int8Store` gives it.
+    """
 
     spec: ModelSpec
     sha256: str
     path: Path
     network: nn.Module
+    quantized: dict[str, tuple[CompiledBackend, Agreement]] = field(default_factory=dict)
     _backends: dict[tuple[str, Precision, Engine], Backend] = field(default_factory=dict)
 
     def backend(self, device: str, precision: Precision, engine: Engine) -> Backend:
         """Return the network on a device; made ready once."""
+        if precision == "int8":
+            ((quantized, _),) = self.quantized.values()
+            return quantized
         key = (device, precision, engine)
         if key not in self._backends:
             self._backends.clear()  # one device at a time: the old copy's memory is wanted

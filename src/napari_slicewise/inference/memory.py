@@ -1,8 +1,9 @@
 """Arrays from process to process, through one block of shared memory. No torch here.
 
-The desktop owns the block: it makes it when a run begins and removes it when the run is
-over, so a worker that dies leaves nothing behind; should the desktop die, Python's
-resource tracker removes it.
+The desktop owns the block: it makes it when a run begins and lets go of it when the run
+is over. The worker takes the block's name away as soon as it has opened it: from then on
+the memory goes with the two processes, however these end. Before that, should the
+desktop die, Python's resource tracker removes it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
@@ -79,6 +80,13 @@ class SharedSlots:
         with _untracked():
             return cls(SharedMemory(name=name), slot_bytes, owned=False)
 
+    def remove_name(self) -> None:
+        """Take the block's name away; who has it open keeps it. Windows has no such names."""
+        with self._lock:
+            if self._memory is not None:
+                with _untracked(), suppress(FileNotFoundError):
+                    self._memory.unlink()
+
     def put(self, slot: int, array: NDArray[Any]) -> ArrayNote:
         """Copy an array into a slot.
 
@@ -108,7 +116,7 @@ class SharedSlots:
                 return
             self._memory.close()
             if self._owned:
-                self._memory.unlink()
+                _unlink(self._memory)
             self._memory = None
 
     def _view(self, slot: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -118,6 +126,14 @@ class SharedSlots:
         if size > self._slot_bytes:
             raise ValueError(f"{size} bytes do not fit a slot of {self._slot_bytes}.")
         return np.ndarray(shape, dtype, self._memory.buf, offset=slot * self._slot_bytes)
+
+
+def _unlink(memory: SharedMemory) -> None:
+    """Remove the name, if the other process has not, and have Python forget that it was ours."""
+    try:
+        memory.unlink()
+    except FileNotFoundError:
+        resource_tracker.unregister(f"/{memory.name}", "shared_memory")
 
 
 def _has_room(size: int) -> bool:
@@ -133,13 +149,13 @@ def _untracked() -> Iterator[None]:
     Before Python 3.13 has ``track=False``, attaching registers the block, and the
     attaching process's end would remove it (python/cpython#82300).
     """
-    register = resource_tracker.register
-    resource_tracker.register = _ignore
+    register, unregister = resource_tracker.register, resource_tracker.unregister
+    resource_tracker.register = resource_tracker.unregister = _ignore
     try:
         yield
     finally:
-        resource_tracker.register = register
+        resource_tracker.register, resource_tracker.unregister = register, unregister
 
 
 def _ignore(name: Any, rtype: str) -> None:
-    """Register nothing."""
+    """Do nothing."""

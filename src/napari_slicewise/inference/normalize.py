@@ -148,7 +148,7 @@ def _channel_range(
         thinned.append(_finite(plane[::step, ::step]))
     values = np.concatenate(thinned)
     if values.size:
-        low, high = (float(end) for end in np.percentile(values, percentiles))
+        low, high = _percentiles(values, percentiles)
         if high > low:
             return low, high
     present = [part for part in (_finite(plane) for plane in planes) if part.size]
@@ -157,7 +157,31 @@ def _channel_range(
     return min(float(p.min()) for p in present), max(float(p.max()) for p in present)
 
 
-def _finite(plane: NDArray[Any]) -> NDArray[np.float64]:
-    """Flatten to doubles, without NaN and infinities."""
+def _percentiles(values: NDArray[Any], wanted: tuple[float, float]) -> tuple[float, float]:
+    """Do what ``np.percentile`` does; integers of one or two bytes are counted, not sorted.
+
+    Counting takes an eighth of the time, which the first slice of each run waits for.
+    """
+    if values.dtype.kind not in "ui" or values.dtype.itemsize > 2:
+        low, high = (float(end) for end in np.percentile(values, wanted))
+        return low, high
+    lowest = int(values.min())
+    below = np.cumsum(np.bincount(values.astype(np.int64) - lowest))
+
+    def value_at(percent: float) -> float:
+        place = percent / 100.0 * (values.size - 1)
+        first = int(place)
+        one, other = np.searchsorted(below, (first, min(first + 1, values.size - 1)), "right")
+        return float(lowest + one + (other - one) * (place - first))
+
+    return value_at(wanted[0]), value_at(wanted[1])
+
+
+def _finite(plane: NDArray[Any]) -> NDArray[Any]:
+    """Flatten, without NaN and infinities; wide integers and reals to doubles."""
+    if plane.dtype.kind == "b":
+        return plane.astype(np.uint8).ravel()
+    if plane.dtype.kind in "ui" and plane.dtype.itemsize <= 2:
+        return plane.ravel().astype(plane.dtype.newbyteorder("="), copy=False)
     values = plane.astype(np.float64).ravel()
     return values[np.isfinite(values)] if plane.dtype.kind == "f" else values

@@ -23,10 +23,18 @@ from platformdirs import user_cache_path
 from torch import nn
 
 from napari_slicewise.inference.backends import Activated, UnfitError, fold_batch_norm
+from napari_slicewise.inference.quiet_imports import import_openvino
 from napari_slicewise.inference.request import Precision
 from napari_slicewise.models.spec import ModelSpec
 
-__all__ = ["OpenVinoBackend", "openvino_version"]
+__all__ = [
+    "CompiledBackend",
+    "OpenVinoBackend",
+    "cache_folder",
+    "converted",
+    "new_core",
+    "openvino_version",
+]
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -41,8 +49,54 @@ def openvino_version() -> str | None:
         return None
 
 
-class OpenVinoBackend:
-    """A network compiled for this processor.
+def cache_folder() -> Path:
+    """Return the folder for what can be made again."""
+    return user_cache_path("napari-slicewise")
+
+
+def new_core() -> Any:
+    """Return OpenVINO's entry point, set up to keep no file open."""
+    core = import_openvino().Core()
+    core.set_property({"ENABLE_MMAP": False})  # so that Windows can remove the files
+    return core
+
+
+class CompiledBackend:
+    """A network of OpenVINO's, compiled for this processor.
+
+    Parameters
+    ----------
+    model
+        An ``openvino.Model``, activations included.
+    precision
+        ``float32`` or ``bfloat16``, of what is not quantised.
+    """
+
+    def __init__(self, model: Any, precision: Precision) -> None:
+        self._model = model
+        self._options = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._compiled: Any = new_core().compile_model(model, "CPU", self._options)
+
+    def predict(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map ``(tile, channel, y, x)`` to ``(tile, head, y, x)``, float32 in 0..1."""
+        if self._compiled is None:
+            self._compiled = new_core().compile_model(self._model, "CPU", self._options)
+        try:
+            # The input is read in place; the result is a copy, for OpenVINO writes the next
+            # one into its own buffer.
+            answer = self._compiled(np.ascontiguousarray(tiles), share_inputs=True)[0]
+        except RuntimeError:
+            # After a failed allocation it asks for that memory again, for smaller tiles too.
+            self._compiled = None
+            raise
+        return np.asarray(answer, dtype=np.float32)
+
+
+class OpenVinoBackend(CompiledBackend):
+    """A network, converted and compiled for this processor.
 
     Parameters
     ----------
@@ -71,24 +125,18 @@ class OpenVinoBackend:
         precision: Precision,
         cache: Path | None = None,
     ) -> None:
-        import openvino
-
-        core = openvino.Core()
-        core.set_property({"ENABLE_MMAP": False})  # no file stays open, so Windows can remove it
-        model = _converted(
-            core, network, spec, sha256, cache or user_cache_path("napari-slicewise")
-        )
-        options = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = core.compile_model(model, "CPU", options)
-
-    def predict(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map ``(tile, channel, y, x)`` to ``(tile, head, y, x)``, float32 in 0..1."""
-        # Copied: OpenVINO hands out its own buffer, and writes the next result into it.
-        return np.array(self._compiled(np.ascontiguousarray(tiles))[0], dtype=np.float32)
+        model = converted(new_core(), network, spec, sha256, cache or cache_folder())
+        super().__init__(model, precision)
 
 
-def _converted(core: Any, network: nn.Module, spec: ModelSpec, sha256: str, cache: Path) -> Any:
-    """Return the network as OpenVINO's, from the cache where it is there and whole."""
+def converted(core: Any, network: nn.Module, spec: ModelSpec, sha256: str, cache: Path) -> Any:
+    """Return the network as OpenVINO's, from the cache where it is there and whole.
+
+    Raises
+    ------
+    UnfitError
+        When it cannot be converted, or the converted one answers otherwise.
+    """
     meaning = blake2b(spec.to_json().encode(), digest_size=6).hexdigest()
     name = f"{sha256[:24]}-{meaning}-{version('openvino').split('-', maxsplit=1)[0]}.xml"
     path = cache / "openvino" / name
@@ -154,8 +202,7 @@ def _compare(core: Any, model: Any, network: nn.Module, spec: ModelSpec) -> None
 
 def _save(model: Any, path: Path) -> None:
     """Write the two files of a network, the one that is looked for last."""
-    import openvino
-
+    openvino = import_openvino()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name

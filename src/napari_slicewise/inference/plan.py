@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from napari_slicewise.errors import RequestError
 from napari_slicewise.geometry import pad_to_multiple
+from napari_slicewise.inference.calibration import ImageTiles
 from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.inference.device import DevicePolicy, resolve_device
+from napari_slicewise.inference.quantization import can_quantize
 from napari_slicewise.inference.request import DeviceInfo, Engine, Precision, Request
 from napari_slicewise.io.source import SliceSource
 from napari_slicewise.models.spec import ModelSpec
@@ -28,6 +31,14 @@ class Plan:
     ----------
     engine
         What runs the network.
+    quantize
+        Whether the run may go on in int8: never, on request, or where that pays.
+    check
+        What the check of int8 on this image found; empty before one.
+    tiles
+        Of the image, for that check; the reader fills them.
+    padded
+        Rows and columns of a slice as the network gets it, in pixels.
     tile
         Rows and columns that the network reads at once, in pixels.
     margin
@@ -48,6 +59,10 @@ class Plan:
     tile: tuple[int, int]
     margin: int
     batch: int
+    padded: tuple[int, int]
+    quantize: Literal["never", "asked", "if it pays"] = "never"
+    check: str = ""
+    tiles: ImageTiles = field(default_factory=ImageTiles, compare=False, repr=False)
 
     def smaller(self) -> Plan | None:
         """Return the next plan that needs less memory, or None when there is none.
@@ -72,6 +87,8 @@ class Plan:
         """Say in words what decides speed and memory."""
         size = f"{self.tile[0]} x {self.tile[1]} px"
         engine = f"{self.engine} {self.precision}"
+        if self.precision == "int8":
+            engine += f" ({self.check})"
         return f"{self.device.title}, {engine}, tiles of {size}, {self.batch} at once"
 
     def details(self) -> dict[str, Any]:
@@ -80,6 +97,7 @@ class Plan:
             "model": self.spec.name,
             "device": self.device.title,
             "precision": self.precision,
+            "precision_check": self.check,
             "engine": self.engine,
             "output": self.request.output,
             "threshold": self.threshold,
@@ -108,18 +126,43 @@ def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: Devi
     pixels = max(1, budget // _bytes_per_pixel(spec))
     tile = _tile_shape(request, spec, padded, pixels)
     precision = policy.precision(device.key, request.precision)
+    engine = policy.engine(device.key, precision)
     return Plan(
         request=request,
         spec=spec,
         device=device,
         precision=precision,
-        engine=policy.engine(device.key, precision),
+        engine=engine,
         threshold=spec.threshold if request.threshold is None else request.threshold,
         recipe=recipe,
         tile=tile,
         margin=spec.margin,
         batch=request.batch or _batch(tile, pixels, device),
+        padded=padded,
+        quantize=_quantize(request, spec, device, engine, policy),
     )
+
+
+def _quantize(
+    request: Request, spec: ModelSpec, device: DeviceInfo, engine: Engine, policy: DevicePolicy
+) -> Literal["never", "asked", "if it pays"]:
+    """Decide whether the run may go on in int8.
+
+    With first filters that are no multiple of 16, OpenVINO's int8 is no faster than its
+    bfloat16 (24 filters, measured on AVX512_VNNI): not worth a check then.
+    """
+    able = engine == "OpenVINO" and can_quantize()
+    if request.precision == "int8":
+        if not able:
+            raise RequestError(
+                f"There is no int8 on {device.title}.",
+                "It needs a processor, and the extra napari-slicewise[openvino]. "
+                "Choose the precision auto.",
+            )
+        return "asked"
+    if request.precision != "auto" or not able or not policy.quantizes(device.key):
+        return "never"
+    return "if it pays" if spec.first_filters % 16 == 0 else "never"
 
 
 def border_lost(spec: ModelSpec) -> int:
@@ -152,6 +195,10 @@ def _tile_shape(
 ) -> tuple[int, int]:
     if request.tile is not None:
         side = max(_fit(request.tile, spec), _fit(2 * spec.margin + spec.stride, spec))
+    elif spec.upsampling == "bilinear_aligned" and padded[0] * padded[1] <= pixels:
+        # Aligned corners stretch over the network's whole input: a tile's answer is another
+        # one than the slice's, whatever the margin.
+        return padded
     else:
         side = _fit(min(_LARGEST_TILE, int(pixels**0.5)) - spec.stride, spec)
         side = max(side, _fit(3 * spec.margin, spec))

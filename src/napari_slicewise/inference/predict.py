@@ -17,6 +17,7 @@ from napari_slicewise.geometry import Tile, tile_grid
 from napari_slicewise.inference.backends import UnfitError
 from napari_slicewise.inference.cache import ActivationCache, digest_slice
 from napari_slicewise.inference.device import DevicePolicy, is_out_of_memory
+from napari_slicewise.inference.int8_choice import Int8Choice
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.plan import Plan, border_lost
 from napari_slicewise.inference.stream import CancelToken
@@ -63,6 +64,8 @@ class Predictor:
         Told in words when the plan had to become smaller.
     cache
         Where predictions are looked up and kept; None keeps none.
+    on_status
+        Told in words what is being done beside predicting.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Predictor:
         token: CancelToken,
         on_fallback: Callable[[str], None],
         cache: ActivationCache | None = None,
+        on_status: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.plan = plan
         self._model = model
@@ -81,6 +85,8 @@ class Predictor:
         self._on_fallback = on_fallback
         self._cache = cache
         self._meaning = model.spec.to_json()
+        self._left = len(plan.request.indices)
+        self._int8 = Int8Choice(model, token, on_status, on_fallback)
         self.remembered = 0
 
     def predict_all(self, prepared: Iterator[Prepared]) -> Iterator[Predicted]:
@@ -92,12 +98,14 @@ class Predictor:
         group: list[Prepared] = []
         wanted = 1
         failure: SlicewiseError | None = None
+        self.plan = self._int8.begin(self.plan)
         while not self._token.cancelled:
             try:
                 item = next(prepared, None)
             except SlicewiseError as error:
                 item, failure = None, error
             known = self._recall(item) if item is not None else None
+            self._left -= known is not None
             if item is not None and known is None:
                 group.append(item)
             if group and (item is None or known is not None or len(group) >= wanted):
@@ -113,7 +121,9 @@ class Predictor:
 
     def _key(self, item: Prepared) -> tuple[str, str, str, bytes]:
         """Name what decides the activations; the precision may change with the plan."""
-        return self._model.sha256, self._meaning, self.plan.precision, item.digest
+        plan = self.plan
+        form = f"int8 {plan.tiles.digest}" if plan.precision == "int8" else plan.precision
+        return self._model.sha256, self._meaning, form, item.digest
 
     def _recall(self, item: Prepared) -> NDArray[np.float32] | None:
         known = self._cache.get(self._key(item)) if self._cache is not None else None
@@ -148,9 +158,11 @@ class Predictor:
                 self._shrink()
                 continue
             seconds = (time.perf_counter() - began) / len(group)
+            self._left -= len(group)
             for item, activations in zip(group, results, strict=False):  # fewer when cancelled
                 self._remember(item, activations)
                 yield Predicted(item.index, activations, seconds)
+            self.plan = self._int8.go_on(self.plan, seconds, len(group), self._left)
             return
 
     def _activations(self, group: list[Prepared]) -> list[NDArray[np.float32]]:
@@ -164,10 +176,13 @@ class Predictor:
             if self._token.cancelled:
                 return results[: start // len(tiles)]
             batch = jobs[start : start + plan.batch]
-            stacked = np.stack([group[n].image[:, *tile.read.slices] for n, tile in batch])
+            stacked = _stack([group[n].image[:, *tile.read.slices] for n, tile in batch])
             self._policy.before_batch(plan.device.key, stacked[:, 0].size)
             predicted = backend.predict(stacked)
             for (number, tile), activations in zip(batch, predicted, strict=True):
+                if len(tiles) == 1 and not tile.lost:
+                    results[number] = activations  # the whole slice: nothing to put together
+                    continue
                 if results[number] is None:
                     shape = (activations.shape[0], *group[number].image.shape[1:])
                     results[number] = np.empty(shape, np.float32)
@@ -185,3 +200,8 @@ class Predictor:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         self._on_fallback(f"Not enough memory: going on with {smaller.describe()}.")
+
+
+def _stack(tiles: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Stack tiles; a single one is not copied."""
+    return tiles[0][np.newaxis] if len(tiles) == 1 else np.stack(tiles)

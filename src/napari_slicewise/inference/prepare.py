@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicewise.errors import ImageError
+from napari_slicewise.inference.calibration import TILES, busiest_cells, cell_shape
 from napari_slicewise.inference.normalize import IntensityRange, measure_range, normalize
 from napari_slicewise.inference.plan import Plan, border_lost, padded_shape
 from napari_slicewise.inference.stream import CancelToken
@@ -55,16 +56,41 @@ class SlicePreparer:
         The image.
     token
         Looked at between the slices on which intensities are measured.
+    stack_range
+        The range of the whole stack, where it is known; None measures it.
     """
 
-    def __init__(self, plan: Plan, source: SliceSource, token: CancelToken) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        source: SliceSource,
+        token: CancelToken,
+        stack_range: IntensityRange | None = None,
+    ) -> None:
         self._plan = plan
         self._source = source
         self._token = token
-        self._stack_range: IntensityRange | None = None
-        if plan.request.intensity_range == "stack" and source.leading_shape:
+        self._stack_range = stack_range
+        self._cells: list[list[NDArray[Any]]] = []  # of each sampled slice, for int8
+        of_stack = plan.request.intensity_range == "stack" and bool(source.leading_shape)
+        of_stack = of_stack and stack_range is None
+        if of_stack or plan.quantize != "never":
             samples = self._samples()
-            self._stack_range = measure_range(samples, plan.spec) if samples else None
+            if of_stack and samples:
+                self._stack_range = measure_range(samples, plan.spec)
+            plan.tiles.fill(
+                [
+                    normalize(cell, self._stack_range or measure_range([sample], plan.spec))
+                    for sample, cells in zip(samples, self._cells, strict=True)
+                    for cell in cells
+                ]
+            )
+            self._cells.clear()
+
+    @property
+    def stack_range(self) -> IntensityRange | None:
+        """The intensities of the whole stack; None where each slice has its own."""
+        return self._stack_range
 
     def prepare(self, index: tuple[int, ...]) -> NDArray[np.float32]:
         """Read one slice as ``(channel, y, x)`` with sides that are multiples of the stride.
@@ -110,8 +136,16 @@ class SlicePreparer:
             except ImageError as error:
                 failure = error
                 continue
+            self._cells.append(self._take_cells(array, len(np.unique(positions))))
             step = max(1, int((array[0].size / _SAMPLED_PIXELS) ** 0.5))
             samples.append(array[:, ::step, ::step])
         if failure is not None and not samples:
             raise failure
         return samples
+
+    def _take_cells(self, array: NDArray[Any], slices: int) -> list[NDArray[Any]]:
+        """Copy cells of a sampled slice, to calibrate int8 on, where the plan may want it."""
+        cell = cell_shape((array.shape[1], array.shape[2]), self._plan.spec)
+        if self._plan.quantize == "never" or cell is None:
+            return []
+        return busiest_cells(array, cell, -(-TILES // slices))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import tempfile
 import weakref
@@ -14,19 +13,21 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_slicewise.errors import OutputError
+from napari_slicewise.io.room import available_memory, scratch_place
 
 __all__ = ["create_labels", "memory_budget"]
 
-_LARGEST = 2 << 30
+_LARGEST = 512 << 20
+_SHARE = 8
 
 
 def memory_budget() -> int:
-    """Return the bytes that one labels array may take: 2 GiB, or a quarter of what is free."""
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows, and some small systems
-        return _LARGEST
-    return min(_LARGEST, free // 4) if free > 0 else _LARGEST
+    """Return the bytes that one labels array may take: 512 MiB, or an eighth of what is free.
+
+    Not more, because each run adds a layer, and because the memory that a session needs
+    must not grow with the depth of the stack.
+    """
+    return min(_LARGEST, available_memory() // _SHARE)
 
 
 def create_labels(
@@ -65,9 +66,9 @@ def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Create a zarr array; empty chunks take no room, so only what is painted is stored."""
     import zarr  # half a second to import, and only large labels need it
 
-    folder = ""
+    place, folder = scratch_place(), ""
     try:
-        folder = tempfile.mkdtemp(prefix="slicewise-labels-")
+        folder = tempfile.mkdtemp(prefix="slicewise-labels-", dir=place)
         array = zarr.create_array(
             store=folder,
             name="labels",
@@ -79,7 +80,7 @@ def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise OutputError(
-            f"There is no room for labels of shape {shape} in {tempfile.gettempdir()}: {error}.",
+            f"There is no room for labels of shape {shape} in {place}: {error}.",
             "Free some space there, or set TMPDIR to a larger disk.",
         ) from error
     weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)

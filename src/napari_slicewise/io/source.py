@@ -155,7 +155,7 @@ class ArraySource:
         """
         where, kept = self._locate(index)
         try:
-            array = np.asarray(self.data[where])
+            array = np.asarray(_computed(self.data[where]))
         except (OSError, ValueError, IndexError, KeyError) as error:
             raise ImageError(
                 f"Slice {index} of the image could not be read: {error}",
@@ -193,3 +193,14 @@ class ArraySource:
                 where[self.channel_axis] = slice(0, self.channels)
                 kept.insert(0, self.channel_axis)
         return tuple(where), kept
+
+
+def _computed(part: Any) -> Any:
+    """Compute what is lazy in dask's way, without the callbacks registered in this process.
+
+    napari's cache is one: while it draws in one thread, it would keep the slices that
+    another thread reads, and the two would take the registered callbacks from each other.
+    """
+    if callable(getattr(part, "__dask_graph__", None)) and hasattr(part, "compute"):
+        return part.compute(callbacks=())
+    return part
