@@ -23,12 +23,15 @@ LAYERS = {
     "models": 3,
     "inference": 4,
     "training": 4,
+    "cluster": 5,
+    "run_identity": 5,
     "api": 5,
     "app": 6,
-    "cli_segment": 6,
+    "cli_request": 6,
     "cli_convert": 6,
-    "cli": 7,
-    "widgets": 7,
+    "cli_segment": 7,
+    "cli": 8,
+    "widgets": 8,
 }
 TORCH_FOLDERS = {"models", "inference", "training"}
 TORCH_FREE = {  # of those folders: what napari's process may import

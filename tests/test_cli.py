@@ -92,7 +92,7 @@ def test_a_folder_is_segmented_and_a_bad_file_does_not_stop_it(tmp_path, model, 
     assert "2 of 3 images" in said.out
     assert len(said.err.strip().splitlines()) == 1
     assert "b.tif" in said.err
-    assert sorted(p.name for p in out.iterdir()) == ["a.tif", "c.tif"]
+    assert sorted(p.name for p in out.glob("[!.]*")) == ["a.tif", "c.tif", "report.csv"]
 
 
 def test_an_input_is_never_overwritten(tmp_path, model, capsys):

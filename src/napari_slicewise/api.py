@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,13 @@ from napari_slicewise.inference.loading import LoadedModel, load_model_file
 from napari_slicewise.inference.request import Output, Request, RunReport, SliceResult
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.io.image_info import PIXEL
 from napari_slicewise.io.outputs import write_labels
 from napari_slicewise.io.source import ArraySource, SliceSource
 from napari_slicewise.io.tiff_reader import OpenedImage, open_image
 from napari_slicewise.models.zoo import resolve_model
 
-__all__ = ["SegmentRun", "load_model", "read_image", "segment", "write_labels"]
+__all__ = ["SegmentRun", "anisotropy_of", "load_model", "read_image", "segment", "write_labels"]
 
 
 def read_image(path: str | Path, series: int = 0) -> OpenedImage:
@@ -58,6 +60,28 @@ def load_model(name_or_path: str | Path) -> LoadedModel:
         When there is no such model, or the file is none.
     """
     return load_model_file(resolve_model(str(name_or_path)))
+
+
+def anisotropy_of(image: OpenedImage, source: ArraySource) -> float:
+    """Return the distance of two slices over the size of a pixel; 1 where either is not known.
+
+    Parameters
+    ----------
+    image
+        The image.
+    source
+        Its slices.
+    """
+    steps = dict(zip((axis.name for axis in image.info.axes), image.info.axes, strict=True))
+    names = image.info.axis_names
+    if not source.leading_axes:
+        return 1.0
+    through, rows, columns = (
+        steps[names[axis]] for axis in (source.leading_axes[-1], *source.plane)
+    )
+    if through.unit == PIXEL or not through.unit == rows.unit == columns.unit:
+        return 1.0
+    return through.step / math.sqrt(rows.step * columns.step)
 
 
 _DTYPES: dict[str, type[np.generic]] = {
@@ -153,8 +177,10 @@ def segment(
             return segment(
                 opened, model, channel=channel, output=output, threshold=threshold, device=device
             )
+    anisotropy = 1.0
     if isinstance(image, OpenedImage):
         source = image.source(channel)
+        anisotropy = anisotropy_of(image, source)
     elif channel is not None and channel_axis is None:
         raise RequestError("To choose a channel of an array, say which axis counts the channels.")
     else:
@@ -165,6 +191,7 @@ def segment(
         indices=tuple(source.indices()),
         output=output,
         threshold=threshold,
+        anisotropy=anisotropy,
         device=device,
     )
     result = np.zeros((*source.leading_shape, *source.slice_shape), _DTYPES[output])

@@ -83,21 +83,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("inputs", nargs="+", type=Path, metavar="IN", help="image files, or folders of them")
+    add("inputs", nargs="+", type=Path, metavar="IN", help="images, folders of them, 'patterns*'")
     add(
         "-o",
         "--out",
         required=True,
         type=Path,
         metavar="OUT",
-        help="ends in .tif or .ome.zarr; with several inputs a folder of results",
+        help="ends in .tif or .ome.zarr; else a folder of results, one an input",
     )
     add("--model", default="nuclei", help="a bundled model's name, or a file of weights")
     add("--device", default="auto", help="auto, cpu, cuda:0, mps (default: auto)")
     add(
         "--precision",
         default="auto",
-        choices=("auto", "float32", "bfloat16", "float16"),
+        choices=("auto", "float32", "bfloat16", "float16", "int8"),
         help="number format of the network (default: auto)",
     )
     add("--channel", type=int, metavar="N", help="the channel to read, counted from 0")
@@ -109,7 +109,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         help="slices A to B, B excluded, along the last stack axis; the others stay blank",
     )
     _add_shaping(parser)
-    add("--quiet", action="store_true", help="print nothing but errors")
+    _add_running(parser)
     parser.set_defaults(run=_segment)
 
 
@@ -132,6 +132,37 @@ def _add_shaping(parser: argparse.ArgumentParser) -> None:
         choices=("stack", "slice"),
         help="normalise over the whole stack or each slice by itself (default: stack)",
     )
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how a run goes on, and what is told of it."""
+    add = parser.add_argument
+    add(
+        "--restart",
+        action="store_true",
+        help="throw away what an interrupted run has finished, instead of going on after it",
+    )
+    add(
+        "--report",
+        type=Path,
+        metavar="CSV",
+        help="a table, one row an input (default, with several inputs: report.csv in OUT)",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=_positive, metavar="N", help="work in N processes (needs OME-Zarr output)"
+    )
+    where.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="work on the dask cluster of that scheduler"
+    )
+    add("--threads", type=_positive, metavar="N", help="threads of each worker")
+    add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def _slice_range(text: str) -> tuple[int | None, int | None]:
@@ -185,3 +216,7 @@ def _describe_model(spec: ModelSpec) -> str:
         *(f"  {value:.3f}     {what}" for what, value in spec.scores.items()),
     ]
     return "\n".join(line for line in lines if line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from napari_slicewise.api import SegmentRun, load_model, read_image
-from napari_slicewise.errors import OutputError, RequestError, SlicewiseError
+from napari_slicewise.cli_request import request_of, result_axes
+from napari_slicewise.cluster import ClusterRun, connect
+from napari_slicewise.errors import RequestError, SlicewiseError
+from napari_slicewise.inference.blocks import BlockWork
 from napari_slicewise.inference.loading import LoadedModel
-from napari_slicewise.inference.request import Request
-from napari_slicewise.io.atomic_file import explain_output
-from napari_slicewise.io.image_info import Axis
+from napari_slicewise.inference.request import Request, RunReport
+from napari_slicewise.inference.resume import ResumableRun
+from napari_slicewise.io.atomic_file import check_output
+from napari_slicewise.io.batch_record import BatchRecord
 from napari_slicewise.io.members import member_files
 from napari_slicewise.io.outputs import check_place, is_zarr_name, open_writer
 from napari_slicewise.io.picture import Picture
-from napari_slicewise.io.source import ArraySource, SliceIndex
-from napari_slicewise.io.tiff_reader import SUFFIXES, OpenedImage
-from napari_slicewise.io.zarr_reader import is_ome_zarr
+from napari_slicewise.io.result_names import pair_with_results
+from napari_slicewise.io.run_table import RunRow, RunTable
+from napari_slicewise.io.source import ArraySource
+from napari_slicewise.io.tiff_reader import OpenedImage
+from napari_slicewise.io.zarr_resumable import ResumableZarrWriter
+from napari_slicewise.run_identity import run_identity
 
 __all__ = ["run_segment"]
 
@@ -31,6 +40,26 @@ _STORED: dict[str, tuple[str, Literal["labels", "image"]]] = {
     "classes": ("uint8", "labels"),
     "probability": ("float32", "image"),
 }
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One image, where its result goes, and what must survive that."""
+
+    source: Path
+    out: Path
+    members: Sequence[Path]
+    protected: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What all images of a command share."""
+
+    model: LoadedModel
+    options: argparse.Namespace
+    batch: BatchRecord
+    client: Any
 
 
 def run_segment(options: argparse.Namespace) -> int:
@@ -46,34 +75,198 @@ def run_segment(options: argparse.Namespace) -> int:
     SlicewiseError
         When nothing can be done at all: no model, no input, an impossible output.
     """
-    jobs = _jobs(options.inputs, options.out)
+    pairs = pair_with_results(options.inputs, options.out)
     model = load_model(options.model)
-    members = {source: member_files(source) for source, _ in jobs}
+    jobs = _jobs(pairs, model)
+    for job in jobs:
+        check_place(job.out, job.protected)
+    several = len(jobs) > 1
+    place = options.report or (options.out / "report.csv" if several else None)
+    table = _table(place, [path for job in jobs for path in job.protected])
+    batch = BatchRecord(options.out if several else None, restart=options.restart)
+    with _cluster(jobs, options) as client:
+        rows = _segment_all(jobs, _Session(model, options, batch, client), table)
+    done, failed = (sum(row.status == word for row in rows) for word in ("done", "failed"))
+    if several:
+        _say(f"{done} of {done + failed} images segmented into {options.out}", options)
+    if not failed:
+        batch.finish()
+    return 1 if failed else 0
+
+
+def _segment_all(jobs: Sequence[_Job], session: _Session, table: RunTable | None) -> list[RunRow]:
+    rows: list[RunRow] = []
+    covered: set[Path] = set()
+    for job in jobs:
+        if job.source.resolve() in covered:
+            why = "part of an image that is done already"
+            _say(f"{job.source}: {why}", session.options)
+            row = RunRow(str(job.source), str(job.out), "skipped", error=why)
+        else:
+            row = _segment_or_fail(job, session)
+            covered.update(path.resolve() for path in job.members if len(jobs) > 1)
+        rows.append(row)
+        if table is not None:
+            table.add(row)
+    return rows
+
+
+def _cluster(jobs: Sequence[_Job], options: argparse.Namespace) -> AbstractContextManager[Any]:
+    """Return the client of a cluster, None where none is asked for."""
+    if options.workers is None and options.scheduler is None:
+        return nullcontext()
+    for job in jobs:
+        if not is_zarr_name(job.out):
+            raise RequestError(
+                f"Several workers cannot write {job.out.name}.",
+                "Give an output that ends in .ome.zarr.",
+            )
+    return connect(options.scheduler, options.workers)
+
+
+def _jobs(pairs: Sequence[tuple[Path, Path]], model: LoadedModel) -> list[_Job]:
+    members = {source: member_files(source) for source, _ in pairs}
     everything = [model.path, *chain.from_iterable(members.values())]
 
     def protected(source: Path, out: Path) -> Sequence[Path]:
         """Where nothing is yet, nothing of another input can be lost; in a zarr folder it can."""
         return everything if out.exists() or is_zarr_name(out) else (model.path, *members[source])
 
-    for source_path, out_path in jobs:
-        check_place(out_path, protected(source_path, out_path))
-    done, failed, covered = 0, 0, set[Path]()
-    for source_path, out_path in jobs:
-        if source_path.resolve() in covered:
-            _say(f"{source_path}: part of an image that is done already", options)
-            continue
-        try:
-            inputs = protected(source_path, out_path)
-            _segment_file(source_path, out_path, model, options, inputs)
-            done += 1
-        except SlicewiseError as error:
-            failed += 1
-            print(f"slicewise: {source_path}: {error}", file=sys.stderr)
-        if len(jobs) > 1:
-            covered.update(path.resolve() for path in members[source_path])
-    if len(jobs) > 1:
-        _say(f"{done} of {done + failed} images segmented into {options.out}", options)
-    return 1 if failed else 0
+    return [_Job(source, out, members[source], protected(source, out)) for source, out in pairs]
+
+
+def _table(place: Path | None, protected: Sequence[Path]) -> RunTable | None:
+    if place is None:
+        return None
+    check_output(place, protected)
+    return RunTable(place)
+
+
+def _segment_or_fail(job: _Job, session: _Session) -> RunRow:
+    """Segment an image, or say why not."""
+    began, options = time.monotonic(), session.options
+    try:
+        with read_image(job.source, options.series) as opened:
+            identity = run_identity(options, session.model, job.members, job.out)
+            before = session.batch.row_of(identity, job.out)
+            if before is not None:
+                _say(f"{job.out}: done by an earlier run", options)
+                return before
+            row = _segment_image(opened, job, session, identity)
+        row = replace(row, seconds=round(time.monotonic() - began, 2))
+        session.batch.add(identity, job.out, row)
+    except (SlicewiseError, OSError) as error:
+        print(f"slicewise: {job.source}: {error}", file=sys.stderr)
+        seconds = round(time.monotonic() - began, 2)
+        return RunRow(str(job.source), str(job.out), "failed", seconds=seconds, error=str(error))
+    plural = "s" if row.slices != 1 else ""
+    resumed = f" ({row.resumed} were there)" if row.resumed else ""
+    _say(
+        f"{job.out}: {row.slices} slice{plural}{resumed} in {row.seconds:.1f} s on {row.device}",
+        options,
+    )
+    return row
+
+
+def _segment_image(
+    opened: OpenedImage,
+    job: _Job,
+    session: _Session,
+    identity: Mapping[str, Any],
+) -> RunRow:
+    model, options = session.model, session.options
+    source = opened.source(options.channel)
+    request = request_of(opened, source, model, options)
+    dtype, kind = _STORED[request.output]
+    picture, resumed = Picture(result_axes(opened, source), kind), 0
+    if is_zarr_name(job.out):
+        with ResumableZarrWriter(
+            job.out, picture, dtype, identity, job.protected, restart=options.restart
+        ) as file:
+            run = _zarr_run(request, source, file, job, session)
+            resumed = run.there
+            with _saying_what_is_kept(run, file, options):
+                details, fallbacks = _drain(run, len(request.indices), options)
+                file.describe({**details, "image": job.source.name})
+    else:
+        with open_writer(job.out, picture, dtype, inputs=job.protected) as writer:
+            plain = SegmentRun(request, source, model)
+            with _progress(len(request.indices), 0, options) as advance:
+                for result in plain:
+                    writer.write(result.index, result.values)
+                    advance()
+            details, fallbacks = _outcome(plain.report)
+            writer.describe({**details, "image": job.source.name})
+    return RunRow(
+        str(job.source),
+        str(job.out),
+        "done",
+        slices=len(request.indices),
+        resumed=resumed,
+        objects=details.get("objects"),
+        device=details.get("device", ""),
+        precision=details.get("precision", ""),
+        fallbacks=" ".join(fallbacks),
+    )
+
+
+def _zarr_run(
+    request: Request,
+    source: ArraySource,
+    file: ResumableZarrWriter,
+    job: _Job,
+    session: _Session,
+) -> ResumableRun | ClusterRun:
+    model, options = session.model, session.options
+    if session.client is None:
+        return ResumableRun(request, source, model, file)
+    threads = options.threads
+    if threads is None and options.scheduler is None:
+        threads = max(1, (os.cpu_count() or 1) // options.workers)
+    work = BlockWork(
+        image=str(job.source.resolve()),
+        series=options.series,
+        channel=options.channel,
+        model=str(model.path.resolve()),
+        sha256=model.sha256,
+        request=request,
+        picture=file.picture,
+        threads=threads,
+    )
+    return ClusterRun(session.client, work, file)
+
+
+def _drain(
+    run: ResumableRun | ClusterRun, total: int, options: argparse.Namespace
+) -> tuple[Mapping[str, Any], Sequence[str]]:
+    with _progress(total, run.there, options) as advance:
+        for _ in run:
+            advance()
+    return _outcome(run.report)
+
+
+def _outcome(report: RunReport | None) -> tuple[Mapping[str, Any], Sequence[str]]:
+    return (report.details, report.fallbacks) if report else ({}, ())
+
+
+@contextmanager
+def _saying_what_is_kept(
+    run: ResumableRun | ClusterRun, file: ResumableZarrWriter, options: argparse.Namespace
+) -> Iterator[None]:
+    """Say at the start what is there already, and at an early end what is kept."""
+    total = len(run.request.indices)
+    if run.there:
+        _say(f"{file.path}: resuming: {run.there} of {total} slices are there", options)
+    try:
+        yield
+    except BaseException:
+        if run.there:
+            kept = f"{run.there} of {total} slices are kept"
+            print(
+                f"slicewise: {file.path}: {kept}; the same command goes on after them",
+                file=sys.stderr,
+            )
+        raise
 
 
 def _say(text: str, options: argparse.Namespace) -> None:
@@ -83,138 +276,16 @@ def _say(text: str, options: argparse.Namespace) -> None:
             print(text, flush=True)
 
 
-def _jobs(inputs: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
-    """Pair each input with its output, and refuse outputs that would collide."""
-    inputs = list(inputs)
-    with explain_output(out):
-        return _paired(inputs, out)
-
-
-def _paired(inputs: list[Path], out: Path) -> list[tuple[Path, Path]]:
-    files = [file for path in inputs for file in _expand(path)]
-    into_folder = len(files) > 1 or _is_folder(inputs[0]) or _is_folder(out)
-    if not into_folder:
-        return [(files[0], out)]
-    if out.exists() and not _is_folder(out):
-        raise OutputError(
-            f"{out} is a file, and {len(files)} results need a folder.", "Name a folder with -o."
-        )
-    jobs = [(file, out / _result_name(file)) for file in files]
-    names = [target.name.casefold() for _, target in jobs]
-    for name in names:
-        if names.count(name) > 1:
-            raise OutputError(
-                f"Two inputs would both be written to {out / name}.",
-                "Segment them into different folders.",
-            )
-    out.mkdir(parents=True, exist_ok=True)
-    return jobs
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether a path is a folder of images, and not an image that is stored as a folder."""
-    return path.is_dir() and not is_zarr_name(path) and not is_ome_zarr(path)
-
-
-def _expand(path: Path) -> list[Path]:
-    if not _is_folder(path):
-        return [path]
-    files = [file for file in path.iterdir() if file.name.lower().endswith(SUFFIXES)]
-    files += [folder for folder in path.iterdir() if is_ome_zarr(folder)]
-    if not files:
-        raise RequestError(f"There is no TIFF file or OME-Zarr folder in {path}.")
-    return sorted(files)
-
-
-def _result_name(path: Path) -> str:
-    kept = (".tif", ".tiff", ".zarr")
-    return path.name if path.name.lower().endswith(kept) else f"{path.stem}.ome.tif"
-
-
-def _segment_file(
-    path: Path,
-    out: Path,
-    model: LoadedModel,
-    options: argparse.Namespace,
-    protected: Sequence[Path],
-) -> None:
-    began = time.monotonic()
-    with read_image(path, options.series) as opened:
-        channel = options.channel
-        source = opened.source(channel)
-        request = Request(
-            model=model.spec.name,
-            indices=_chosen(tuple(source.indices()), source.leading_shape, options.slices),
-            output=options.output,
-            threshold=options.threshold,
-            split=not options.no_split,
-            link=not options.no_link,
-            smallest=options.smallest,
-            device=options.device,
-            precision=options.precision,
-            intensity_range=options.intensity_range,
-        )
-        dtype, kind = _STORED[request.output]
-        picture = Picture(_axes(opened, source), kind)
-        with (
-            open_writer(out, picture, dtype, inputs=protected) as file,
-            _progress(len(request.indices), path.name, quiet=options.quiet) as advance,
-        ):
-            run = SegmentRun(request, source, model)
-            for result in run:
-                file.write(result.index, result.values)
-                advance()
-            file.describe(_provenance(run, path))
-    seconds = time.monotonic() - began
-    count = len(request.indices)
-    plural = "s" if count != 1 else ""
-    device = run.report.details["device"] if run.report else ""
-    _say(f"{out}: {count} slice{plural} in {seconds:.1f} s on {device}", options)
-
-
-def _axes(opened: OpenedImage, source: ArraySource) -> tuple[Axis, ...]:
-    """Return the axes of the result: those that slices are counted along, rows and columns."""
-    axes = iter(opened.info.axes)
-    all_axes = [None if name == "c" else next(axes) for name in opened.info.axis_names]
-    kept = (all_axes[position] for position in (*source.leading_axes, *source.plane))
-    return tuple(axis for axis in kept if axis is not None)
-
-
-def _provenance(run: SegmentRun, path: Path) -> dict[str, Any]:
-    details = dict(run.report.details) if run.report else {}
-    return {**details, "image": path.name}
-
-
-def _chosen(
-    indices: tuple[SliceIndex, ...],
-    leading_shape: tuple[int, ...],
-    chosen: tuple[int | None, int | None] | None,
-) -> tuple[SliceIndex, ...]:
-    """Keep the slices of a range along the last leading axis."""
-    if chosen is None:
-        return indices
-    if not leading_shape:
-        raise RequestError("--slices was given, but the image is a single slice.")
-    positions = range(*slice(*chosen).indices(leading_shape[-1]))
-    if not positions:
-        low, high = ("" if end is None else end for end in chosen)
-        raise RequestError(
-            f"--slices {low}:{high} chooses none of the {leading_shape[-1]} slices.",
-            f"Choose a range within 0:{leading_shape[-1]}.",
-        )
-    return tuple(index for index in indices if index[-1] in positions)
-
-
 @contextmanager
-def _progress(total: int, title: str, *, quiet: bool) -> Iterator[Any]:
+def _progress(total: int, there: int, options: argparse.Namespace) -> Iterator[Callable[[], Any]]:
     """Draw a progress bar on a terminal; elsewhere nothing."""
     from tqdm import tqdm  # a dependency of napari's
 
     with tqdm(
         total=total,
-        desc=title,
+        initial=there,
         unit="slice",
-        disable=True if quiet else None,  # None: only on a terminal
+        disable=True if options.quiet else None,  # None: only on a terminal
         leave=False,
     ) as bar:
         yield bar.update

@@ -7,11 +7,24 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from napari_slicewise.errors import OutputError
 from napari_slicewise.io.atomic_file import ENDING, explain_output, is_alive, sync
 
-__all__ = ["FolderDraft", "check_output_folder"]
+__all__ = ["Draft", "FolderDraft", "check_output_folder", "put_in_place", "remove_leftovers"]
+
+
+class Draft(Protocol):
+    """Where a folder is built before it gets its name."""
+
+    folder: Path
+
+    def commit(self) -> None:
+        """Give the folder its name."""
+
+    def close(self) -> None:
+        """Remove what is temporary; without a commit, what had the name before stays."""
 
 
 def check_output_folder(path: Path, inputs: Sequence[str | os.PathLike[str]]) -> None:
@@ -66,7 +79,7 @@ class FolderDraft:
         self.path = path
         with explain_output(path):
             path.parent.mkdir(exist_ok=True)
-            _clean_up(path)
+            remove_leftovers(path)
             self.folder = path.with_name(f".{path.name}.{os.getpid()}{ENDING}")
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir()
@@ -79,30 +92,54 @@ class FolderDraft:
         OutputError
             When the folder system refuses.
         """
-        with explain_output(self.path):
-            for file in self.folder.rglob("*"):
-                if file.is_file():
-                    sync(file)
-            old = self.path.with_name(f".{self.path.name}.{os.getpid()}.old{ENDING}")
-            shutil.rmtree(old, ignore_errors=True)
-            if self.path.exists():
-                self.path.rename(old)
-            try:
-                self.folder.rename(self.path)
-            except OSError:
-                if old.exists():
-                    old.rename(self.path)
-                raise
-            sync(self.path.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        put_in_place(self.folder, self.path)
 
-    def discard(self) -> None:
-        """Remove the temporary folder; what was there before stays."""
+    def close(self) -> None:
+        """Remove the temporary folder; without a commit, what was there before stays."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _clean_up(path: Path) -> None:
-    """Remove what killed programs left; one killed between two renames left the old folder."""
+def put_in_place(folder: Path, path: Path) -> None:
+    """Make sure of the bytes of a folder, and give it a name; what had the name goes last.
+
+    Parameters
+    ----------
+    folder
+        The folder, complete, on the same disk.
+    path
+        Its name.
+
+    Raises
+    ------
+    OutputError
+        When the file system refuses.
+    """
+    with explain_output(path):
+        for file in folder.rglob("*"):
+            if file.is_file():
+                sync(file)
+        old = path.with_name(f".{path.name}.{os.getpid()}.old{ENDING}")
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        try:
+            folder.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+        sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed programs left; one killed between two renames left the old folder.
+
+    Parameters
+    ----------
+    path
+        The name under which the folder was to appear.
+    """
     pattern = re.compile(re.escape(f".{path.name}.") + r"(\d+)(\.old)?" + re.escape(ENDING))
     for candidate in list(path.parent.iterdir()):
         found = pattern.fullmatch(candidate.name)

@@ -12,6 +12,7 @@ from napari_slicewise.io.image_info import PIXEL, Axis, Channel
 from napari_slicewise.io.outputs import write_picture
 from napari_slicewise.io.picture import Kind, Picture
 from napari_slicewise.io.plain_values import plain
+from napari_slicewise.io.saved_labels import SAVED
 from napari_slicewise.io.units import clean_unit, step_of
 
 __all__ = ["layer_axes", "write_image_layer", "write_labels_layer"]
@@ -38,7 +39,9 @@ def write_labels_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     OutputError
         When the file cannot be written.
     """
-    return _write(path, data, meta, "labels")
+    written = _write(path, data, meta, "labels")
+    SAVED.tell(data, Path(written[0]))
+    return written
 
 
 def write_image_layer(path: str, data: Any, meta: dict[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from napari_slicewise.io.zarr_writer import ZarrWriter
 __all__ = [
     "SliceWriter",
     "check_place",
+    "is_result_name",
     "is_zarr_name",
     "open_writer",
     "write_labels",
@@ -51,6 +52,11 @@ def is_zarr_name(path: Path) -> bool:
     """Whether a path names an OME-Zarr folder, or labels within one."""
     names = [path.name, path.parent.parent.name] if path.parent.name == "labels" else [path.name]
     return any(name.lower().endswith(".zarr") for name in names)
+
+
+def is_result_name(path: Path) -> bool:
+    """Whether a path has the ending of a format that can be written."""
+    return is_zarr_name(path) or path.suffix.lower() in _TIFF_SUFFIXES
 
 
 def check_place(path: Path, inputs: Sequence[PathLike]) -> None:

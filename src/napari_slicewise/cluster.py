@@ -1,0 +1,265 @@
+"""One run on many workers: the same plan on dask.distributed, to the same result.
+
+The workers read the image and write the result themselves; through the client go only
+counts, checksums and links. Labels are made in three rounds: each slice numbered for
+itself into a work array; the links between neighbouring slices; and, when the client has
+numbered the objects of the stack, the result. All of it is noted in the draft's record, so
+that a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from napari_slicewise.errors import RequestError, WorkerError
+from napari_slicewise.inference.blocks import (
+    BlockWork,
+    LocalSlice,
+    link_block,
+    number_block,
+    pinned,
+    probe,
+    segment_block,
+)
+from napari_slicewise.inference.request import Request, RunReport
+from napari_slicewise.inference.resume import link_options, missing_stretches
+from napari_slicewise.instances.link import Links, number_objects
+from napari_slicewise.io.atomic_file import explain_output
+from napari_slicewise.io.local_labels import LocalLabels
+from napari_slicewise.io.source import SliceIndex
+from napari_slicewise.io.zarr_resumable import ResumableZarrWriter
+
+__all__ = ["ClusterRun", "connect"]
+
+_LARGEST_BLOCK = 16
+"""Slices. A lost worker costs a block, and linking holds one in memory."""
+
+
+@contextmanager
+def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
+    """Yield a client of a dask cluster that is there, or of one on this machine.
+
+    Parameters
+    ----------
+    scheduler
+        Address of a scheduler, such as ``tcp://node1:8786``; None makes a cluster here.
+    workers
+        Processes of the cluster here.
+
+    Raises
+    ------
+    RequestError
+        When dask.distributed is not installed, or the scheduler does not answer.
+    """
+    if find_spec("distributed") is None:
+        raise RequestError(
+            "Working on several processes needs dask.distributed, which is not installed.",
+            'pip install "napari-slicewise[cluster]"',
+        )
+    distributed: Any = import_module("distributed")
+    # What dask logs about lost workers is told by the run itself, where it matters.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if scheduler is not None:
+        try:
+            client = distributed.Client(scheduler, timeout=30, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise RequestError(
+                f"There is no dask scheduler at {scheduler}.", "Is it running, and reachable?"
+            ) from error
+        with client:
+            yield client
+        return
+    count = workers or 1
+    with (
+        distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address=None,
+            memory_limit=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        client.register_plugin(_numbering_plugin(distributed))
+        yield client
+
+
+def _numbering_plugin(distributed: Any) -> Any:
+    """Return what tells each worker of this machine its number, to choose its processors by."""
+
+    class Numbering(distributed.WorkerPlugin):  # type: ignore[misc]
+        name = "slicewise-number"
+
+        def setup(self, worker: Any) -> None:
+            os.environ["SLICEWISE_WORKER_NUMBER"] = str(worker.name)
+
+    return Numbering()
+
+
+@dataclass(eq=False)
+class ClusterRun:
+    """A run to iterate over: it yields each slice when it is segmented; ``report`` tells more.
+
+    Parameters
+    ----------
+    client
+        Of dask.
+    work
+        What to do; the request as asked for, the places in the draft still open.
+    writer
+        Where the slices go.
+    """
+
+    client: Any
+    work: BlockWork
+    writer: ResumableZarrWriter
+    report: RunReport | None = None
+    _details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Request:
+        """What was asked for."""
+        return self.work.request
+
+    @property
+    def there(self) -> int:
+        """Slices that an earlier run has segmented."""
+        labels = self.work.request.output == "labels"
+        return len(self._local()) if labels else len(self.writer.finished)
+
+    def __iter__(self) -> Iterator[SliceIndex]:
+        draft = self.writer.draft
+        for old in draft.place.glob("alive-*"):
+            old.unlink(missing_ok=True)  # whoever still works for a run that is gone stops
+        alive = draft.place / f"alive-{uuid.uuid4().hex}"
+        with explain_output(self.writer.path):
+            alive.touch()
+        try:
+            work = replace(
+                self.work,
+                store=str(draft.folder.resolve()),
+                local=str(draft.work.resolve()),
+                alive=str(alive.resolve()),
+            )
+            began = time.monotonic()
+            yield from self._rounds(self._probed(work))
+            seconds, count = time.monotonic() - began, len(self.request.indices)
+            self.report = RunReport("completed", count, seconds, details=self._details)
+        finally:
+            alive.unlink(missing_ok=True)
+
+    def _probed(self, work: BlockWork) -> BlockWork:
+        """Let one worker decide for all what is open, and note it."""
+        known = [entry["pinned"] for entry in self.writer.draft.entries if "pinned" in entry]
+        (found,) = self._gather(probe, [(work, known[-1] if known else None)])
+        if not known:
+            self.writer.draft.note({"pinned": found.pins})
+        self._details = {**found.details, "objects": None}
+        return replace(
+            work,
+            request=pinned(work.request, found.pins),
+            engine=found.pins["engine"],
+            intensities=found.intensities,
+        )
+
+    def _rounds(self, work: BlockWork) -> Iterator[SliceIndex]:
+        if work.request.output != "labels":
+            jobs = [(work.of(block),) for block in self._blocks(self.writer.finished)]
+            for block in self._gather(segment_block, jobs):
+                for stored in block:
+                    self.writer.note_finished(stored, {"largest": 0})
+                    yield stored.index
+            return
+        local = self._local()
+        if not local:
+            LocalLabels(self.writer.draft.work, self.writer.shape)
+        jobs = [(work.of(block),) for block in self._blocks(local)]
+        for block in self._gather(segment_block, jobs):
+            for done in block:
+                local[done.index] = done
+                with explain_output(self.writer.path):
+                    self.writer.draft.note({"local": asdict(done)})
+                yield done.index
+        self._number(work, local)
+
+    def _number(self, work: BlockWork, local: Mapping[SliceIndex, LocalSlice]) -> None:
+        """Find the objects of the stack, and have the result written."""
+        links: Links = {}
+        if work.request.link:
+            for found in self._gather(link_block, self._link_jobs(work)):
+                links |= found
+        counts = {index: done.count for index, done in local.items()}
+        least = work.request.least_slices if work.request.link else 1
+        tables = number_objects(counts, links, least)
+        jobs = [
+            (work.of(block), {index: tables[index] for index in block})
+            for block in self._blocks(self.writer.finished)
+        ]
+        for block in self._gather(number_block, jobs):
+            for stored, largest in block:
+                self.writer.note_finished(stored, {"largest": largest})
+        objects = max((int(table.max(initial=0)) for table in tables.values()), default=0)
+        self._details = {**self._details, "objects": objects}
+
+    def _link_jobs(self, work: BlockWork) -> list[tuple[Any, ...]]:
+        """Return blocks, each with the slices after it that its objects may reach into."""
+        indices = set(work.request.indices)
+        reach = link_options(work.request).reach
+        jobs = []
+        for block in self._blocks({}):
+            last = block[-1]
+            steps = range(1, reach + 1) if last else ()
+            near = [(*last[:-1], last[-1] + step) for step in steps]
+            jobs.append((work.of(block), tuple(index for index in near if index in indices)))
+        return jobs
+
+    def _blocks(self, done: Mapping[SliceIndex, Any]) -> list[tuple[SliceIndex, ...]]:
+        """Cut what is missing into blocks, so that all workers are busy to the end."""
+        indices = self.work.request.indices
+        share = -(-len(indices) // (4 * max(1, len(self._workers()))))
+        size = max(1, min(_LARGEST_BLOCK, share))
+        return [
+            stretch[start : start + size]
+            for stretch in missing_stretches(indices, done)
+            for start in range(0, len(stretch), size)
+        ]
+
+    def _workers(self) -> Sequence[str]:
+        return list(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def _local(self) -> dict[SliceIndex, LocalSlice]:
+        """Find the slices whose local labels are there, and as they were written."""
+        noted = [entry["local"] for entry in self.writer.draft.entries if "local" in entry]
+        if not noted:
+            return {}
+        labels = LocalLabels(self.writer.draft.work)
+        found = (
+            LocalSlice(tuple(each["index"]), each["count"], each["checksum"]) for each in noted
+        )
+        return {done.index: done for done in found if labels.holds(done.index, done.checksum)}
+
+    def _gather(self, task: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """Give tasks to the workers, and yield their results as they come."""
+        distributed: Any = import_module("distributed")
+        # A key of its own for each: nothing is taken from an earlier run that is still known.
+        futures = [self.client.submit(task, *job, pure=False) for job in jobs]
+        try:
+            for future in distributed.as_completed(futures, loop=self.client.loop):
+                yield future.result()
+                future.release()
+        except distributed.KilledWorker as error:
+            raise WorkerError(
+                "The same slices have ended several workers, perhaps for lack of memory.",
+                "Give each worker more memory, or take fewer of them.",
+            ) from error
+        finally:
+            self.client.cancel(futures, force=True)
