@@ -81,3 +81,63 @@ def test_merge_returns_the_machines_slice_as_it_was_numbered():
     numbered = session.merge((0,), np.array([[1, 1, 2]], np.uint32))
     assert numbered.tolist() == [[3, 3, 2]]
     assert labels[0].tolist() == [[1, 1, 2]]
+
+
+def linked_session(labels: np.ndarray) -> EditSession:
+    """Two slices written with three objects; the machine owns 1, 2 and 3."""
+    session = EditSession(ArraySource(labels))
+    session.merge((0,), np.array([[0, 1, 2, 0]], np.uint32))
+    session.merge((1,), np.array([[0, 1, 3, 0]], np.uint32))
+    return session
+
+
+def test_rename_makes_one_object_of_two_in_the_slices_that_were_written():
+    labels = np.zeros((4, 1, 4), np.uint32)
+    session = linked_session(labels)
+    assert session.rename({3: 2}) == [(1,)]
+    assert labels[:2, 0].tolist() == [[0, 1, 2, 0], [0, 1, 2, 0]]
+    session.merge((2,), np.array([[0, 1, 2, 0]], np.uint32))
+    assert labels[2, 0].tolist() == [0, 1, 2, 0]
+
+
+def test_rename_takes_strokes_along_that_continue_the_object():
+    labels = np.zeros((4, 1, 4), np.uint32)
+    session = linked_session(labels)
+    labels[3, 0, :2] = 3  # on a slice that the machine has not done yet
+    session.reserve(3)
+    labels[1, 0, 3] = 3
+    assert session.rename({3: 2}) == [(1,), (3,)]
+    assert labels[1, 0].tolist() == [0, 1, 2, 2]
+    assert labels[3, 0].tolist() == [2, 2, 0, 0]
+
+
+def test_rename_leaves_the_numbers_of_the_human_alone():
+    labels = np.zeros((3, 1, 5), np.uint32)
+    session = EditSession(ArraySource(labels))
+    labels[0, 0, 0] = 2
+    session.merge((0,), np.array([[0, 1, 2, 3, 0]], np.uint32))  # its 2 is written as 4
+    assert labels[0, 0].tolist() == [2, 1, 4, 3, 0]
+    assert session.rename({2: 1}) == [(0,)]
+    assert labels[0, 0].tolist() == [2, 1, 1, 3, 0]
+
+
+def test_rename_to_a_number_of_the_humans_takes_the_one_that_the_object_got_instead():
+    labels = np.zeros((3, 1, 4), np.uint32)
+    session = EditSession(ArraySource(labels))
+    session.merge((0,), np.array([[0, 1, 2, 0]], np.uint32))
+    labels[0, 0, 3] = 5
+    session.reserve(5)
+    assert session.rename({2: 5}) == [(0,)]
+    assert labels[0, 0].tolist() == [0, 1, 6, 5]
+    session.merge((1,), np.array([[5, 5, 0, 0]], np.uint32))
+    assert labels[1, 0].tolist() == [6, 6, 0, 0]
+    assert session.next_free == 7
+
+
+def test_rename_swaps_and_looks_only_where_it_is_told():
+    labels = np.zeros((3, 1, 4), np.uint32)
+    session = linked_session(labels)
+    assert session.rename({1: 2, 2: 1}, indices=[(0,)]) == [(0,)]
+    assert labels[:2, 0].tolist() == [[0, 2, 1, 0], [0, 1, 3, 0]]
+    assert session.rename({1: 1}) == []
+    assert session.rename({77: 1}) == []

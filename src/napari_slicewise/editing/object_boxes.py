@@ -1,0 +1,75 @@
+"""Where each object is, remembered slice by slice until the slice changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy import ndimage
+
+from napari_slicewise.editing.numbering import distinct
+from napari_slicewise.io.source import ArraySource, SliceIndex
+
+__all__ = ["Box", "ObjectBoxes"]
+
+Box = tuple[slice, slice]
+"""Rows and columns of a piece of a slice."""
+
+
+class ObjectBoxes:
+    """Bounding boxes of the objects of each slice.
+
+    Slices are looked at when they are asked for, and again after :meth:`forget`.
+
+    Parameters
+    ----------
+    labels
+        The labels.
+    """
+
+    def __init__(self, labels: ArraySource) -> None:
+        self._labels = labels
+        self._boxes: dict[SliceIndex, dict[int, Box]] = {}
+
+    def of_slice(self, index: SliceIndex) -> dict[int, Box]:
+        """Return the boxes of the objects of one slice, by their numbers in rising order."""
+        if index not in self._boxes:
+            values = self._labels.read_slice(index)[0]
+            numbers = distinct(values)
+            if numbers.size and int(numbers[-1]) > 4 * numbers.size + 1000:
+                # find_objects answers for each number up to the largest, used or not.
+                places = np.searchsorted(numbers, values.ravel()).astype(np.int32) + 1
+                values = np.where(values == 0, 0, places.reshape(values.shape))
+                found = ndimage.find_objects(values, numbers.size)
+            else:
+                slots = ndimage.find_objects(values.astype(np.int64, copy=False))
+                found = [slots[number - 1] for number in numbers]
+            self._boxes[index] = dict(zip(numbers.tolist(), found, strict=True))
+        return self._boxes[index]
+
+    def of_object(
+        self, number: int, indices: Iterable[SliceIndex] | None = None
+    ) -> list[tuple[SliceIndex, Box]]:
+        """Return the slices with an object and its box on each, in order."""
+        looked_at = self._labels.indices() if indices is None else sorted(set(indices))
+        found = ((index, self.of_slice(index).get(number)) for index in looked_at)
+        return [(index, box) for index, box in found if box is not None]
+
+    def numbers(self, indices: Iterable[SliceIndex] | None = None) -> list[int]:
+        """Return all numbers on some slices, or on all, in order."""
+        looked_at = self._labels.indices() if indices is None else indices
+        return sorted({number for index in looked_at for number in self.of_slice(index)})
+
+    @property
+    def largest(self) -> int:
+        """The largest number; 0 where there is no object."""
+        tops = [max(boxes) for i in self._labels.indices() if (boxes := self.of_slice(i))]
+        return max(tops, default=0)
+
+    def forget(self, indices: Iterable[SliceIndex] | None = None) -> None:
+        """Look at some slices again when they are next asked for; None for all."""
+        if indices is None:
+            self._boxes.clear()
+        else:
+            for index in indices:
+                self._boxes.pop(index, None)
