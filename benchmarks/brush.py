@@ -1,102 +1,115 @@
-"""Brush strokes with the Correct tab open against plain napari, in turns in one window.
+"""A brush stroke with corrections being kept, against one in plain napari.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/brush.py
+    python benchmarks/brush.py
 
-Each stroke is drawn by real mouse events over a stack of labels. A move takes from the
-event to the end of the repaint that it causes; a release likewise.
+Both layers are in the same real window, one after the other in turns: mouse press, moves,
+release, and the time until the window has handled them. ``move`` is the median of a single
+move, ``stroke`` that of the whole stroke with its release.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import statistics
+import sys
+import tempfile
 import time
 from typing import Any
 
+os.environ.setdefault("NAPARI_CONFIG", "")
+
+import napari
 import numpy as np
-from desk import Desk
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
-MOVES = 30
+from napari_slicewise.widgets.keep_layers import Keeping
+from napari_slicewise.widgets.panel import SegmentPanel
+
+LEFT = Qt.MouseButton.LeftButton
+MOVES = 12
 
 
-def strokes(desk: Desk, canvas: Any, row: int) -> tuple[list[float], float]:
-    """Draw one stroke across the canvas; returns seconds of each move, and of the release."""
-    from qtpy.QtCore import QPoint, Qt
-    from qtpy.QtTest import QTest
-
-    left = Qt.MouseButton.LeftButton
-    spots = [QPoint(60 + 10 * step, row) for step in range(MOVES + 1)]
-    QTest.mouseMove(canvas, spots[0])
-    QTest.mousePress(canvas, left, pos=spots[0])
-    desk.events()
+def stroke(canvas: Any, start: QPoint, end: QPoint) -> tuple[list[float], float]:
+    """Draw a line; return the seconds of each move, and of the whole."""
+    app = QApplication.instance()
     moves = []
-    for spot in spots[1:]:
-        began = time.perf_counter()
-        QTest.mouseMove(canvas, spot)
-        desk.events()
-        moves.append(time.perf_counter() - began)
     began = time.perf_counter()
-    QTest.mouseRelease(canvas, left, pos=spots[-1])
-    desk.events()
+    QTest.mousePress(canvas, LEFT, pos=start)
+    for step in range(1, MOVES + 1):
+        moved = time.perf_counter()
+        QTest.mouseMove(canvas, start + (end - start) * step / MOVES)
+        app.processEvents()
+        moves.append(time.perf_counter() - moved)
+    QTest.mouseRelease(canvas, LEFT, pos=end)
+    app.processEvents()
     return moves, time.perf_counter() - began
 
 
-def layer_of(desk: Desk, name: str, side: int) -> Any:
-    """Add a stack with some objects, ready for the brush."""
-    labels = np.zeros((20, side, side), np.uint32)
-    labels[:, ::8, ::8] = 1
-    layer = desk.viewer.add_labels(labels, name=name)
-    layer.mode, layer.brush_size, layer.selected_label = "paint", 30, 5
-    return layer
+def wait(condition: Any) -> None:
+    """Let the window live until something is so."""
+    while not condition():
+        QTest.qWait(20)
 
 
-def measure(rounds: int, side: int) -> dict[str, tuple[list[float], list[float]]]:
-    """Draw strokes in turns on two layers, one of them under correction."""
-    desk = Desk()
-    desk.viewer.window._qt_window.resize(1400, 900)
-    plain, ours = (layer_of(desk, name, side) for name in ("plain", "ours"))
-    dock = desk.panel.parentWidget()
-    canvas = desk.viewer.window._qt_viewer.canvas.native
-    found: dict[str, tuple[list[float], list[float]]] = {"plain": ([], []), "ours": ([], [])}
-    for number in range(rounds + 1):
-        for name, layer in (("plain", plain), ("ours", ours)):
-            if name == "ours":
-                desk.viewer.layers.selection.active = layer
-                desk.panel.show_tab("Correct")
-            else:
-                desk.panel.show_tab("Segment")
-                desk.viewer.layers.selection.active = layer
-            dock.setVisible(True)
-            plain.visible, ours.visible = name == "plain", name == "ours"
-            layer.mode, layer.selected_label = "paint", 5 + number  # a hidden layer loses its mode
-            desk.rest(0.5)
-            moves, release = strokes(desk, canvas, 150 + 17 * number)
-            if not (layer.data == 5 + number).any():
-                raise RuntimeError("the stroke met no voxel")
-            if number:  # the first round warms up
-                found[name][0].extend(moves)
-                found[name][1].append(release)
-    desk.viewer.close()
-    return found
+def measure(size: int, rounds: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return (move, stroke) in seconds for plain napari and for a kept layer."""
+    viewer = napari.Viewer()
+    panel = SegmentPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Segment")
+    image = np.random.default_rng(0).integers(0, 255, (3, size, size), dtype=np.uint8)
+    viewer.add_image(image)
+    layers = [
+        viewer.add_labels(np.zeros(image.shape, np.uint32), name=n) for n in ("plain", "kept")
+    ]
+    keeping = Keeping.of(viewer, panel)
+    keeping.keep(layers[1])
+    wait(lambda: keeping.state_of(layers[1])[0].kept)
+    QTest.qWait(1000)
+    canvas = viewer.window._qt_viewer.canvas.native
+    rng = np.random.default_rng(1)
+    found: dict[str, tuple[list[float], list[float]]] = {"plain": ([], []), "kept": ([], [])}
+    for number in range(rounds + 2):
+        spots = rng.integers(-200, 200, (2, 2))
+        ends = [
+            QPoint(canvas.width() // 2 + int(x), canvas.height() // 2 + int(y)) for x, y in spots
+        ]
+        for layer in layers if number % 2 else layers[::-1]:
+            for other in layers:
+                other.visible = other is layer
+            viewer.layers.selection.active = layer
+            layer.mode, layer.brush_size, layer.selected_label = "paint", size // 50, number + 1
+            QTest.mouseMove(canvas, ends[0])
+            QTest.qWait(150)
+            moves, whole = stroke(canvas, *ends)
+            if number > 1:  # the first ones warm up
+                found[layer.name][0].extend(moves)
+                found[layer.name][1].append(whole)
+    assert layers[0].data.any()
+    assert np.array_equal(layers[0].data, layers[1].data)
+    viewer.close()
+    plain, kept = (tuple(map(statistics.median, found[name])) for name in ("plain", "kept"))
+    return plain, kept
 
 
-def main() -> None:
-    """Print medians, 95th percentiles, and the ratios of the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--side", type=int, default=1024, help="pixels")
+def main() -> int:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args()
-    found = measure(options.rounds, options.side)
-    for place, what in enumerate(("a move", "the release")):
-        medians = {}
-        for name, times in found.items():
-            values = 1000 * np.array(times[place])
-            medians[name] = float(np.median(values))
-            print(
-                f"{what}, {name}: median {medians[name]:.1f} ms, "
-                f"95th percentile {np.percentile(values, 95):.1f} ms, {values.size} times"
-            )
-        print(f"{what}: ratio of the medians {medians['ours'] / medians['plain']:.2f}")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ["SLICEWISE_JOURNALS"] = folder
+        print("| slice | plain: move, stroke | kept: move, stroke | ratio: move, stroke |")
+        print("| --- | --- | --- | --- |")
+        for size in (1024, 2048):
+            plain, kept = measure(size, options.rounds)
+            told = [f"{1000 * move:.1f} ms, {1000 * whole:.0f} ms" for move, whole in (plain, kept)]
+            ratios = ", ".join(f"{b / a:.2f}" for a, b in zip(plain, kept, strict=True))
+            print(f"| {size}×{size} | {told[0]} | {told[1]} | {ratios} |", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 os.environ["NAPARI_CONFIG"] = ""  # settings in memory; must come before napari is imported
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="slicewise-config-")  # QSettings
+os.environ["SLICEWISE_JOURNALS"] = tempfile.mkdtemp(prefix="slicewise-journals-")  # of edits
 os.environ.setdefault("QT_API", "pyqt6")
 
 import psutil
@@ -38,6 +39,7 @@ PATIENCE_S = 3.0
 def pytest_unconfigure() -> None:
     """Remove the settings that the tests wrote."""
     shutil.rmtree(os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
+    shutil.rmtree(os.environ["SLICEWISE_JOURNALS"], ignore_errors=True)
 
 
 def running_threads() -> dict[int, str]:
@@ -93,6 +95,7 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     looks = {"thread": running_threads, "child process": child_processes, "open file": open_files}
     before = {what: look() for what, look in looks.items()}
     yield
+    request.node.funcargs.clear()  # what the test was given, layers with their files, may go now
     left = {what: leaked(look, before[what]) for what, look in looks.items()}
     found = [f"{what} {name}" for what, names in left.items() for name in names]
     assert not found, f"left behind by {request.node.name}: {', '.join(found)}"

@@ -150,7 +150,7 @@ def test_outputs_that_cannot_be_shared_are_refused(tmp_path, image, model, capsy
 def test_without_distributed_the_command_that_installs_it_is_told(
     tmp_path, image, model, capsys, monkeypatch
 ):
-    monkeypatch.setattr("napari_slicewise.cluster.find_spec", lambda _name: None)
+    monkeypatch.setattr("napari_slicewise.inference.dask_client.find_spec", lambda _name: None)
     out = str(tmp_path / "out.zarr")
     assert main(["segment", str(image), "-o", out, "--model", model, "--workers", "2"]) == 1
     assert 'pip install "napari-slicewise[cluster]"' in capsys.readouterr().err

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,15 @@ from napari_slicewise.io.source import ArraySource, SliceSource
 from napari_slicewise.io.tiff_reader import OpenedImage, open_image
 from napari_slicewise.models.zoo import resolve_model
 
-__all__ = ["SegmentRun", "anisotropy_of", "load_model", "read_image", "segment", "write_labels"]
+__all__ = [
+    "ObjectOptions",
+    "SegmentRun",
+    "anisotropy_of",
+    "load_model",
+    "read_image",
+    "segment",
+    "write_labels",
+]
 
 
 def read_image(path: str | Path, series: int = 0) -> OpenedImage:
@@ -91,6 +100,27 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 
 
+@dataclass(frozen=True)
+class ObjectOptions:
+    """How pixels become objects, and objects of neighbouring slices one object.
+
+    The fields are those of :class:`~napari_slicewise.inference.request.Request`, where they
+    are explained and checked.
+    """
+
+    split: bool = True
+    smallest: int = 16  # px
+    largest: int | None = None  # px
+    core_threshold: float | None = None
+    smoothing: float = 0.0  # px
+    holes: int = 0  # px
+    border: bool = True
+    link: bool = True
+    least_iou: float = 0.0
+    gap: int = 1  # slices
+    least_slices: int = 1
+
+
 @dataclass(eq=False)
 class SegmentRun:
     """A run to iterate over; ``report`` says how it ended.
@@ -136,6 +166,7 @@ def segment(
     output: Output = "labels",
     threshold: float | None = None,
     device: str = "auto",
+    objects: ObjectOptions | None = None,
 ) -> NDArray[Any]:
     """Segment an image or a stack, slice by slice over its last two axes.
 
@@ -157,6 +188,8 @@ def segment(
         Foreground probability of a pixel that belongs to an object; None takes the model's.
     device
         ``auto``, ``cpu``, ``cuda:0``, ``mps``.
+    objects
+        Sizes, outlines and linking of objects; None for the defaults.
 
     Returns
     -------
@@ -172,32 +205,36 @@ def segment(
         raise RequestError(
             f"There is no output {output!r}.", f"Choose one of {', '.join(_DTYPES)}."
         )
-    if isinstance(image, str | Path):
-        with read_image(image) as opened:
-            return segment(
-                opened, model, channel=channel, output=output, threshold=threshold, device=device
-            )
-    anisotropy = 1.0
+    with ExitStack() as held:
+        if isinstance(image, str | Path):
+            image = held.enter_context(read_image(image))
+        source, anisotropy = _slices_of(image, channel, channel_axis)
+        loaded = model if isinstance(model, LoadedModel) else load_model(model)
+        request = Request(
+            model=loaded.spec.name,
+            indices=tuple(source.indices()),
+            output=output,
+            threshold=threshold,
+            anisotropy=anisotropy,
+            device=device,
+            **asdict(objects or ObjectOptions()),
+        )
+        result = np.zeros((*source.leading_shape, *source.slice_shape), _DTYPES[output])
+        for done in SegmentRun(request, source, loaded):
+            result[done.index] = done.values
+    return result
+
+
+def _slices_of(
+    image: Any, channel: int | None, channel_axis: int | None
+) -> tuple[ArraySource, float]:
+    """Return the slices of an image, and their distance over the size of a pixel."""
     if isinstance(image, OpenedImage):
         source = image.source(channel)
-        anisotropy = anisotropy_of(image, source)
-    elif channel is not None and channel_axis is None:
+        return source, anisotropy_of(image, source)
+    if channel is not None and channel_axis is None:
         raise RequestError("To choose a channel of an array, say which axis counts the channels.")
-    else:
-        source = _array_source(image, channel_axis, channel)
-    loaded = model if isinstance(model, LoadedModel) else load_model(model)
-    request = Request(
-        model=loaded.spec.name,
-        indices=tuple(source.indices()),
-        output=output,
-        threshold=threshold,
-        anisotropy=anisotropy,
-        device=device,
-    )
-    result = np.zeros((*source.leading_shape, *source.slice_shape), _DTYPES[output])
-    for done in SegmentRun(request, source, loaded):
-        result[done.index] = done.values
-    return result
+    return _array_source(image, channel_axis, channel), 1.0
 
 
 def _array_source(array: Any, channel_axis: int | None, channel: int | None) -> ArraySource:

@@ -38,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors exit with 2.
     """
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+        number = getattr(signal, name, None)
+        # What is ignored stays so: nohup asks for that.
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     parsed = _parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
@@ -124,14 +126,28 @@ def _add_shaping(parser: argparse.ArgumentParser) -> None:
         help="what to write (default: labels)",
     )
     add("--smallest", type=int, default=16, metavar="PX", help="smallest object (default: 16)")
+    add("--largest", type=int, metavar="PX", help="largest object (default: any)")
+    add("--core-threshold", type=float, metavar="T", help="an object has a pixel of at least T")
+    add("--smoothing", type=float, default=0.0, metavar="PX", help="of outlines, Gaussian sigma")
+    add("--holes", type=int, default=0, metavar="PX", help="fill holes of up to so many pixels")
+    add("--no-border", action="store_true", help="leave out objects at the border of a slice")
     add("--no-split", action="store_true", help="leave touching objects together")
-    add("--no-link", action="store_true", help="do not link objects from slice to slice")
+    _add_linking(parser)
     add(
         "--intensity-range",
         default="stack",
         choices=("stack", "slice"),
         help="normalise over the whole stack or each slice by itself (default: stack)",
     )
+
+
+def _add_linking(parser: argparse.ArgumentParser) -> None:
+    """Add what decides which objects of neighbouring slices are one."""
+    add = parser.add_argument
+    add("--no-link", action="store_true", help="do not link objects from slice to slice")
+    add("--gap", type=int, default=1, metavar="N", help="slices an object may miss (default: 1)")
+    add("--least-iou", type=float, default=0.0, metavar="IOU", help="overlap of linked slices")
+    add("--least-slices", type=int, default=1, metavar="N", help="of an object (default: 1)")
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:

@@ -100,6 +100,7 @@ def _convert(image: OpenedImage, target: Path, options: argparse.Namespace) -> N
         channels=() if info.rgb else info.channels,
         rgb=sizes["c"] if info.rgb else 0,
         provenance=_provenance(image),
+        objects=info.objects,
     )
     leading = picture.shape[: len(names) - 2]
     inputs = member_files(options.input)

@@ -15,12 +15,14 @@ from typing import Any, Literal
 
 from napari_slicewise.api import SegmentRun, load_model, read_image
 from napari_slicewise.cli_request import request_of, result_axes
-from napari_slicewise.cluster import ClusterRun, connect
+from napari_slicewise.cluster import ClusterRun
 from napari_slicewise.errors import RequestError, SlicewiseError
 from napari_slicewise.inference.blocks import BlockWork
+from napari_slicewise.inference.dask_client import connect
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.request import Request, RunReport
 from napari_slicewise.inference.resume import ResumableRun
+from napari_slicewise.inference.resume_in_rounds import RoundsRun, needs_rounds
 from napari_slicewise.io.atomic_file import check_output
 from napari_slicewise.io.batch_record import BatchRecord
 from napari_slicewise.io.members import member_files
@@ -219,7 +221,8 @@ def _zarr_run(
 ) -> ResumableRun | ClusterRun:
     model, options = session.model, session.options
     if session.client is None:
-        return ResumableRun(request, source, model, file)
+        kind = RoundsRun if needs_rounds(request) else ResumableRun
+        return kind(request, source, model, file)
     threads = options.threads
     if threads is None and options.scheduler is None:
         threads = max(1, (os.cpu_count() or 1) // options.workers)

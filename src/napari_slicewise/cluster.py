@@ -9,27 +9,24 @@ that a run that was stopped goes on.
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
-from napari_slicewise.errors import RequestError, WorkerError
+from napari_slicewise.errors import SlicewiseError, WorkerError
 from napari_slicewise.inference.blocks import (
     BlockWork,
-    LocalSlice,
+    Segmented,
     link_block,
     number_block,
     pinned,
     probe,
     segment_block,
 )
+from napari_slicewise.inference.local_slices import LocalSlice, finished_locally, note_locally
 from napari_slicewise.inference.request import Request, RunReport
 from napari_slicewise.inference.resume import link_options, missing_stretches
 from napari_slicewise.instances.link import Links, number_objects
@@ -38,71 +35,10 @@ from napari_slicewise.io.local_labels import LocalLabels
 from napari_slicewise.io.source import SliceIndex
 from napari_slicewise.io.zarr_resumable import ResumableZarrWriter
 
-__all__ = ["ClusterRun", "connect"]
+__all__ = ["ClusterRun"]
 
 _LARGEST_BLOCK = 16
 """Slices. A lost worker costs a block, and linking holds one in memory."""
-
-
-@contextmanager
-def connect(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """Yield a client of a dask cluster that is there, or of one on this machine.
-
-    Parameters
-    ----------
-    scheduler
-        Address of a scheduler, such as ``tcp://node1:8786``; None makes a cluster here.
-    workers
-        Processes of the cluster here.
-
-    Raises
-    ------
-    RequestError
-        When dask.distributed is not installed, or the scheduler does not answer.
-    """
-    if find_spec("distributed") is None:
-        raise RequestError(
-            "Working on several processes needs dask.distributed, which is not installed.",
-            'pip install "napari-slicewise[cluster]"',
-        )
-    distributed: Any = import_module("distributed")
-    # What dask logs about lost workers is told by the run itself, where it matters.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    if scheduler is not None:
-        try:
-            client = distributed.Client(scheduler, timeout=30, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
-            raise RequestError(
-                f"There is no dask scheduler at {scheduler}.", "Is it running, and reachable?"
-            ) from error
-        with client:
-            yield client
-        return
-    count = workers or 1
-    with (
-        distributed.LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            dashboard_address=None,
-            memory_limit=None,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        client.register_plugin(_numbering_plugin(distributed))
-        yield client
-
-
-def _numbering_plugin(distributed: Any) -> Any:
-    """Return what tells each worker of this machine its number, to choose its processors by."""
-
-    class Numbering(distributed.WorkerPlugin):  # type: ignore[misc]
-        name = "slicewise-number"
-
-        def setup(self, worker: Any) -> None:
-            os.environ["SLICEWISE_WORKER_NUMBER"] = str(worker.name)
-
-    return Numbering()
 
 
 @dataclass(eq=False)
@@ -124,6 +60,7 @@ class ClusterRun:
     writer: ResumableZarrWriter
     report: RunReport | None = None
     _details: dict[str, Any] = field(default_factory=dict)
+    _fallbacks: list[str] = field(default_factory=list)
 
     @property
     def request(self) -> Request:
@@ -134,7 +71,7 @@ class ClusterRun:
     def there(self) -> int:
         """Slices that an earlier run has segmented."""
         labels = self.work.request.output == "labels"
-        return len(self._local()) if labels else len(self.writer.finished)
+        return len(finished_locally(self.writer)) if labels else len(self.writer.finished)
 
     def __iter__(self) -> Iterator[SliceIndex]:
         draft = self.writer.draft
@@ -153,7 +90,13 @@ class ClusterRun:
             began = time.monotonic()
             yield from self._rounds(self._probed(work))
             seconds, count = time.monotonic() - began, len(self.request.indices)
-            self.report = RunReport("completed", count, seconds, details=self._details)
+            self.report = RunReport(
+                "completed",
+                count,
+                seconds,
+                fallbacks=tuple(self._fallbacks),
+                details=self._details,
+            )
         finally:
             alive.unlink(missing_ok=True)
 
@@ -175,21 +118,41 @@ class ClusterRun:
         if work.request.output != "labels":
             jobs = [(work.of(block),) for block in self._blocks(self.writer.finished)]
             for block in self._gather(segment_block, jobs):
-                for stored in block:
+                self._note_fallbacks(block)
+                for stored in block.slices:
                     self.writer.note_finished(stored, {"largest": 0})
                     yield stored.index
+            self._check_complete(self.writer.finished)
             return
-        local = self._local()
+        local = finished_locally(self.writer)
         if not local:
             LocalLabels(self.writer.draft.work, self.writer.shape)
         jobs = [(work.of(block),) for block in self._blocks(local)]
         for block in self._gather(segment_block, jobs):
-            for done in block:
+            self._note_fallbacks(block)
+            for done in block.slices:
                 local[done.index] = done
                 with explain_output(self.writer.path):
-                    self.writer.draft.note({"local": asdict(done)})
+                    note_locally(self.writer, done)
                 yield done.index
+        self._check_complete(local)
         self._number(work, local)
+
+    def _note_fallbacks(self, block: Segmented) -> None:
+        """Remember what a worker had to do otherwise, once for all that had to."""
+        for text in block.fallbacks:
+            told = f"A worker: {text}"
+            if told not in self._fallbacks:
+                self._fallbacks.append(told)
+
+    def _check_complete(self, done: Mapping[SliceIndex, Any]) -> None:
+        """Refuse to end as if all were done when workers took themselves for stopped."""
+        missing = sum(index not in done for index in self.request.indices)
+        if missing:
+            raise WorkerError(
+                f"Workers left out {missing} slices: they do not see {self.writer.draft.place}.",
+                "Put the result where all nodes have the same path, and repeat the command.",
+            )
 
     def _number(self, work: BlockWork, local: Mapping[SliceIndex, LocalSlice]) -> None:
         """Find the objects of the stack, and have the result written."""
@@ -236,17 +199,6 @@ class ClusterRun:
     def _workers(self) -> Sequence[str]:
         return list(self.client.scheduler_info(n_workers=-1)["workers"])
 
-    def _local(self) -> dict[SliceIndex, LocalSlice]:
-        """Find the slices whose local labels are there, and as they were written."""
-        noted = [entry["local"] for entry in self.writer.draft.entries if "local" in entry]
-        if not noted:
-            return {}
-        labels = LocalLabels(self.writer.draft.work)
-        found = (
-            LocalSlice(tuple(each["index"]), each["count"], each["checksum"]) for each in noted
-        )
-        return {done.index: done for done in found if labels.holds(done.index, done.checksum)}
-
     def _gather(self, task: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Give tasks to the workers, and yield their results as they come."""
         distributed: Any = import_module("distributed")
@@ -260,6 +212,14 @@ class ClusterRun:
             raise WorkerError(
                 "The same slices have ended several workers, perhaps for lack of memory.",
                 "Give each worker more memory, or take fewer of them.",
+            ) from error
+        except (SlicewiseError, OSError, GeneratorExit):
+            raise
+        except Exception as error:
+            # Anything: a worker without this package, or with other versions of what it uses.
+            raise WorkerError(
+                f"A worker failed: {type(error).__name__}: {str(error).splitlines()[0]}",
+                "Install the same versions on all nodes, and look into the worker's log.",
             ) from error
         finally:
             self.client.cancel(futures, force=True)

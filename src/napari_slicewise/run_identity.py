@@ -54,7 +54,9 @@ def run_identity(
     }
     # Both ways give one result, but what they leave half-done is not the same.
     many = getattr(options, "workers", None) or getattr(options, "scheduler", None)
-    settings["numbering"] = "in rounds" if many and options.output == "labels" else "in order"
+    later = options.least_slices > 1 and not options.no_link
+    in_rounds = options.output == "labels" and (many or later)
+    settings["numbering"] = "in rounds" if in_rounds else "in order"
     return {
         "image": str(members[0].resolve()),
         "state of the image": fingerprint(members, [out, draft_place(out)]),

@@ -10,6 +10,7 @@ import torch
 
 from napari_slicewise.errors import RequestError
 from napari_slicewise.inference import int8_choice, quantization
+from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import LocalDevices
 from napari_slicewise.inference.int8_choice import Int8Choice
 from napari_slicewise.inference.loading import load_model_file
@@ -173,7 +174,28 @@ def test_automatic_changes_to_int8_after_the_first_slices_where_that_pays(nuclei
     assert len(asked) == 2
     assert report.details["precision"] == "int8"
     assert "the first 3 slices in" in report.details["precision_check"]
+    before, after = report.details["slices_by_precision"].items()
+    assert (before[1], after) == (3, ("int8", 3))
     assert report.outcome == "completed"
+
+
+def test_remembered_slices_of_the_first_format_are_counted_too(nuclei, monkeypatch):
+    cache, token = ActivationCache(1 << 26), CancelToken()
+    source = ArraySource(discs(8))
+    request = Request("m", tuple(source.indices()), precision="auto")
+    first = Runner(request, source, nuclei, AnyProcessor(), token, cache=cache)
+    for count, _ in enumerate(first.results(), 1):
+        if count == 3:
+            token.cancel()
+    kept = first.report().slices
+    monkeypatch.setattr(int8_choice, "pays_off", lambda *_: True)
+    again = Runner(request, source, nuclei, AnyProcessor(), CancelToken(), cache=cache)
+    assert len(list(again.results())) == 8
+    details = again.report().details
+    fine = sum(n for name, n in details["slices_by_precision"].items() if name != "int8")
+    assert details["slices_remembered"] >= kept
+    assert fine > details["slices_remembered"]
+    assert f"the first {fine} slices in" in details["precision_check"]
 
 
 def test_automatic_leaves_short_runs_alone(nuclei):

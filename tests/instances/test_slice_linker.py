@@ -226,3 +226,21 @@ def test_numbers_never_wrap(monkeypatch):
     linker.link((0,), squares((0, 0, 5), (10, 0, 5)))
     with pytest.raises(OutputError, match="more than 2 objects"):
         linker.link((1,), squares((0, 0, 5)))
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_ties_are_broken_after_an_interruption_as_they_were_before(done):
+    wide = np.zeros((20, 20), np.uint32)
+    wide[:4, :12] = 1
+    # In the second slice the object of the first is the second one; the third covers both alike.
+    stack = [squares((0, 8, 4)), squares((0, 0, 4), (0, 8, 4)), wide]
+    slices = {(z,): labels for z, labels in enumerate(stack)}
+    wanted = canonical(slices, LinkOptions())
+    assert wanted[(2,)].max() == 2  # the first of the second slice, not the smaller number
+    written = sorted(slices)[:done]
+    largest = max(int(wanted[index].max()) for index in written)
+    linker = SliceLinker(sorted(slices)[done:], link=True, largest=largest)
+    for index in written:
+        linker.prime(index, wanted[index])
+    for index in sorted(slices)[done:]:
+        np.testing.assert_array_equal(linker.link(index, slices[index]).labels, wanted[index])

@@ -172,3 +172,26 @@ def test_gaps_in_a_grid_are_known() -> None:
     layout = lay_out(files("t1_z1.tif", "t1_z2.tif", "t2_z1.tif"))
     assert layout.shape == (2, 2)
     assert (1, 1) not in layout.places
+
+
+class _Tags(dict[int, Any]):
+    def valueof(self, code: int) -> Any:
+        return self.get(code)
+
+
+def _gatan(**changes: Any) -> Any:
+    tags = _Tags({65003: "µm", 65004: "µm", 65009: 0.25, 65010: 0.25})
+    tags.update({int(code[1:]): value for code, value in changes.items()})
+    return vendor_notes(Tif(pages=SimpleNamespace(first=SimpleNamespace(tags=tags))))
+
+
+def test_digital_micrograph_gives_steps_with_a_unit_and_nothing_without() -> None:
+    notes = _gatan()
+    assert notes is not None
+    assert notes.steps == {"x": (0.25, "µm"), "y": (0.25, "µm")}
+    assert _gatan(_65003="1/nm", _65004="1/nm") is None
+    assert _gatan(_65003="", _65004="", _65009=1.0, _65010=1.0) is None
+    assert _gatan(_65004="nm") is None
+    assert _gatan(_65009=0.0, _65010=0.0) is None
+    assert _gatan(_65009=0.5) is None
+    assert _gatan(_65010=None) is None

@@ -13,7 +13,7 @@ import tifffile
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.image_info import ImageWarning
-from napari_slicewise.io.tiff_reader import open_series, read_layers
+from napari_slicewise.io.tiff_reader import open_image, open_series, read_layers
 
 RNG = np.random.default_rng(3)
 
@@ -129,3 +129,15 @@ def test_random_damage_never_gives_an_obscure_error(tmp_path: Path) -> None:
             outcomes["refused"] += 1
     assert sum(outcomes.values()) == 150
     assert outcomes["refused"] > 0
+
+
+def test_more_samples_than_the_file_holds_are_refused_at_once(tmp_path: Path) -> None:
+    """Each would be a channel, and a layer: 14,000 of them are a hang."""
+    path = tmp_path / "planar.tif"
+    planes = np.zeros((3, 16, 16), np.uint16)
+    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", compression="zlib")
+    assert open_image(path).info.channel_count == 3
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        tif.pages[0].tags["SamplesPerPixel"].overwrite(14355)
+    with pytest.raises(ImageError, match="14355 samples a pixel, and holds 3"):
+        open_image(path)

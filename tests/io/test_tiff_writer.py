@@ -238,3 +238,51 @@ def test_any_labels_come_back(tmp_path: Path, picture: Any, ome: bool) -> None:
     assert attributes["units"] == [axis.unit for axis in axes]
     np.testing.assert_allclose(attributes["scale"], [axis.step for axis in axes], rtol=1e-5)
     np.testing.assert_array_equal(np.squeeze(tifffile.imread(path)), np.squeeze(labels))
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.tif", "a.ome.zarr"])
+def test_a_layer_of_five_axes_keeps_its_sizes_whatever_they_measure(
+    tmp_path: Path, name: str
+) -> None:
+    """napari's own names of axes tell nothing, so a length may stand on the axis of time."""
+    data = np.arange(2 * 3 * 2 * 4 * 5, dtype=np.uint16).reshape(2, 3, 2, 4, 5)
+    meta = {"name": "cells", "scale": [5, 4, 3, 2, 1], "units": ["um"] * 5}
+    path = write_image_layer(str(tmp_path / name), data, meta)[0]
+    opened = open_image(path)
+    np.testing.assert_array_equal(opened.data, data)
+    assert [axis.step for axis in opened.info.axes] == [5, 4, 3, 2, 1]
+    assert {axis.unit for axis in opened.info.axes} == {"µm"}
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.tif"])
+def test_numbers_of_64_bits_are_stored_in_32_where_they_fit(tmp_path: Path, name: str) -> None:
+    data = np.array([[-5, 2**31 - 1], [0, 7]])
+    write_image_layer(str(tmp_path / name), data, {})
+    np.testing.assert_array_equal(open_image(tmp_path / name).data, data)
+    write_image_layer(str(tmp_path / name), np.array([[0, 2**32 - 1]]), {})
+    assert open_image(tmp_path / name).data.max() == 2**32 - 1
+    with pytest.raises(OutputError, match="int64"):
+        write_image_layer(str(tmp_path / name), np.array([[-1, 2**32]]), {})
+    assert open_image(tmp_path / name).data.max() == 2**32 - 1
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.tif", "a.ome.zarr"])
+@pytest.mark.parametrize("shape", [(7,), (0,), (0, 5)])
+def test_what_is_no_picture_is_refused(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(OutputError, match="shape"):
+        write_image_layer(str(tmp_path / name), np.zeros(shape, np.uint8), {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a\udcff.ome.tif", "a\udcff.tif"])
+def test_names_that_are_no_text_do_not_hinder_saving(tmp_path: Path, name: str) -> None:
+    """Linux allows any bytes in a name, and layers are named after their files."""
+    meta = {"name": "b\udcff\x01", "features": {"index": [1], "class": ["\udcff"]}}
+    write_labels_layer(str(tmp_path / name), np.ones((4, 5), np.uint8), meta)
+    info = open_image(tmp_path / name).info
+    assert info.objects["class"] == ["\udcff"]
+    assert not info.warnings
+    channels = (Channel("\udcff\x01ü"), Channel("b"))
+    picture = Picture((Axis("c", 2), Axis("y", 4), Axis("x", 5)), "image", channels)
+    write_picture(tmp_path / "c.ome.tif", np.ones((2, 4, 5), np.uint8), picture)
+    assert [c.name for c in open_image(tmp_path / "c.ome.tif").info.channels] == ["?ü", "b"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
@@ -45,7 +47,7 @@ class CanvasHands:
         spots = [self.spot(layer, position) for position in path]
         QTest.mouseMove(self.canvas, spots[0])
         QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=spots[0])
-        for start, end in zip(spots[:-1], spots[1:], strict=True):
+        for start, end in pairwise(spots):
             for step in range(1, 6):
                 QTest.mouseMove(self.canvas, start + (end - start) * step / 5)
                 QTest.qWait(15)

@@ -42,6 +42,12 @@ class Hands:
     def segment(self):
         self.find("segment_button").click()
 
+    def segment_anew(self):
+        into = self.find("into")
+        into.setCurrentIndex(into.count() - 1)  # "A new layer"
+        into.activated.emit(into.currentIndex())
+        self.segment()
+
     def wait_for_end(self):
         self.wait(lambda: not self.find("stop_button").isEnabled())
 
@@ -54,7 +60,7 @@ def main() -> None:
     hands.segment()
     hands.wait_for_end()
     result = {"first": hands.filled()}
-    hands.segment()
+    hands.segment_anew()
     hands.wait(lambda: hands.find("progress").value() >= 3)
     os.kill(hands.panel.form.worker_pid, signal.SIGKILL)
     hands.wait_for_end()

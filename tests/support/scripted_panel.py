@@ -24,7 +24,8 @@ class ScriptedController(SegmentController):
     def __init__(self, answer=square, *, free=True):
         super().__init__()
         self.answer, self.free = answer, free
-        self.requests, self.sources, self.inspected = [], [], []
+        self.requests, self.sources, self.inspected, self.peeks = [], [], [], []
+        self.activations = None  # (index, source) -> (head, y, x), for those who peek
         self.closed, self.stops = False, 0
         self.fail_after = None
         self._permits = threading.Semaphore(0)
@@ -41,6 +42,14 @@ class ScriptedController(SegmentController):
 
     def inspect_model(self, path):
         self.inspected.append(path)
+
+    def peek(self, request, source):
+        if self.phase != "idle" or self.activations is None:
+            return False
+        self.peeks.append(request)
+        (index,) = request.indices
+        self.peeked.emit(request, SliceResult(index, self.activations(index, source), 0.01))
+        return True
 
     def start(self, request, source):
         self.requests.append(request)

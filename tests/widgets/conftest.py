@@ -41,3 +41,24 @@ def desk(make_napari_viewer, controller, model_specs, qtbot):
 def stack():
     """A stack of 6 slices of 12 x 16 pixels."""
     return np.random.default_rng(0).integers(0, 4096, (6, 12, 16), dtype=np.uint16)
+
+
+@pytest.fixture
+def journals(tmp_path, monkeypatch):
+    """A folder of journals for one test."""
+    folder = tmp_path / "journals"
+    monkeypatch.setenv("SLICEWISE_JOURNALS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def start(make_napari_viewer, model_specs, qtbot, journals):
+    """Open a viewer with a panel and images, as often as a test likes."""
+
+    def open_desk(*images, **options):
+        viewer = make_napari_viewer(**options)
+        for image in images:
+            viewer.add_image(image, name="cells", scale=(1, 0.5, 0.5)[-image.ndim :])
+        return Desk(viewer, ScriptedController(), qtbot)
+
+    return open_desk

@@ -100,26 +100,25 @@ def test_a_stroke_under_way_keeps_its_number(viewer, image):
     assert set(np.unique(result.labels.data[0])) == {0, 2, 3}
 
 
-def test_slices_that_are_still_blank_go_on_in_the_same_layer(viewer, image):
+def test_a_layer_takes_further_runs_on_the_same_slices_of_the_same_kind(viewer, image):
     source = ArraySource(image.data)
     result = start(viewer, image, Request("m", ((1,),)))
     result.write(SliceResult((1,), two_objects(), 0.1))
-    assert result.takes(image, source, Request("m", ((0,), (2,))))
-    assert not result.takes(image, source, Request("m", ((0,), (1,))))
-    assert not result.takes(image, source, Request("m", ((0,),), threshold=0.7))
-    assert not result.takes(image, ArraySource(image.data, (0, 2)), Request("m", ((0,),)))
+    assert result.takes(image, source, "labels")
+    assert not result.takes(image, source, "classes")
+    assert not result.takes(image, ArraySource(image.data, (0, 2)), "labels")
     image.scale = (2, 1, 1)
-    assert not result.takes(image, source, Request("m", ((0,),)))
+    assert not result.takes(image, source, "labels")
 
 
 def test_a_layer_that_goes_on_gives_new_objects_new_numbers(viewer, image):
     result = start(viewer, image, Request("m", ((1,),)))
     result.write(SliceResult((1,), two_objects(), 0.1))
     result.labels.paint((1, 10, 2), 7)
-    result.begin()
-    result.write(SliceResult((2,), two_objects(), 0.1))
+    result.begin(Request("m", ((3,),)))
+    result.write(SliceResult((3,), two_objects(), 0.1))
     assert set(np.unique(result.labels.data[1])) == {0, 1, 2, 7}
-    assert set(np.unique(result.labels.data[2])) == {0, 8, 9}
+    assert set(np.unique(result.labels.data[3])) == {0, 8, 9}
 
 
 def test_the_run_is_described_in_plain_json_beside_what_was_there(viewer, image):

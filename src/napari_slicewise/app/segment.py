@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from psygnal import Signal
 
-from napari_slicewise.errors import RequestError, WorkerError
+from napari_slicewise.errors import RequestError, SlicewiseError, WorkerError
 from napari_slicewise.inference.client import WorkerClient
 from napari_slicewise.inference.messages import Inspect, Inspected, Ready, Status
 from napari_slicewise.inference.request import Progress, Request, RunReport, SliceResult
@@ -26,6 +26,9 @@ class SegmentController:
     method: connect with ``thread="main"`` and let the event loop call
     :func:`psygnal.emit_queued`. After ``run_finished`` nothing more comes from that run.
 
+    Beside the runs, :meth:`peek` asks for the network's answer to one slice. A run does
+    not wait for it longer than a batch takes.
+
     ``phase`` is ``starting`` until the first slice is there, then ``running``;
     ``stopping`` after Stop was asked for.
     """
@@ -36,6 +39,7 @@ class SegmentController:
     progressed = Signal(Progress)
     slice_finished = Signal(SliceResult)
     run_finished = Signal(RunReport)
+    peeked = Signal(Request, object)  # what was asked for, then SliceResult or RunReport
     model_inspected = Signal(str, object)  # path, then ModelSpec or SlicewiseError
 
     def __init__(self) -> None:
@@ -44,6 +48,8 @@ class SegmentController:
         # Never held while a signal is emitted: who hears it may wait for the GUI thread,
         # which may be waiting for this lock.
         self._lock = threading.RLock()
+        self._peek: Request | None = None  # under way
+        self._after_peek: tuple[Request, SliceSource] | None = None  # a run, or another peek
         self._model = ""
         self._total = 0
         self._done = 0
@@ -88,14 +94,49 @@ class SegmentController:
             self._total, self._done = len(request.indices), 0
             self._began = time.monotonic()
             self.phase = "starting"
+            waits = self._peek is not None
+            if waits:
+                self._after_peek = request, source
+                client.stop()  # with the lock held, or else it might stop the run
         self.phase_changed.emit("starting")
         self.status_changed.emit("Starting")
+        if waits:
+            return
         try:
             client.begin(request, source)
         except BaseException:  # a source that cannot even say its shape
             self.phase = "idle"
             self.phase_changed.emit("idle")
             raise
+
+    def peek(self, request: Request, source: SliceSource) -> bool:
+        """Ask for what a request gives, beside the runs; answered by ``peeked``.
+
+        A peek that is under way is given up for this one.
+
+        Returns
+        -------
+        bool
+            Whether there will be an answer; not while a run is going on.
+
+        Raises
+        ------
+        WorkerError
+            When the worker cannot be started.
+        """
+        with self._lock:
+            if self.phase != "idle":
+                return False
+            client = self._worker()
+            waits = self._peek is not None
+            if waits:
+                self._after_peek = request, source
+                client.stop()
+            else:
+                self._peek = request
+        if not waits:
+            client.begin(request, source)
+        return True
 
     def stop(self) -> None:
         """Ask the run to end; finished slices stay. Does nothing when idle.
@@ -130,16 +171,44 @@ class SegmentController:
 
     def _hear(self, message: Any) -> None:
         """Pass on what the worker says."""
-        if isinstance(message, SliceResult):
+        peek = self._peek
+        if peek is not None and isinstance(message, SliceResult | RunReport):
+            self._hear_of_peek(peek, message)
+        elif isinstance(message, SliceResult):
             self._count(message)
         elif isinstance(message, RunReport):
             self._end(message)
+        elif isinstance(message, Status) and peek is not None:
+            return  # the line of the last run stays
         elif isinstance(message, Status):
             self.status_changed.emit(message.text)
         elif isinstance(message, Ready):
             self.devices_changed.emit(message.devices)
         elif isinstance(message, Inspected):
             self.model_inspected.emit(message.path, message.answer)
+
+    def _hear_of_peek(self, peek: Request, message: SliceResult | RunReport) -> None:
+        """Pass the answer on; at the end, begin what had to wait."""
+        if isinstance(message, SliceResult):
+            self.peeked.emit(peek, message)
+            return
+        with self._lock:
+            waiting, self._after_peek = self._after_peek, None
+            client, phase = self._client, self.phase
+            self._peek = waiting[0] if waiting is not None and phase == "idle" else None
+        if message.outcome != "completed":
+            self.peeked.emit(peek, message)
+        if waiting is None or client is None:
+            return
+        if phase == "stopping":
+            self._end(RunReport("cancelled", 0, 0.0, details={"model": self._model}))
+            return
+        try:
+            client.begin(*waiting)
+        except SlicewiseError as error:
+            self._peek = None
+            if phase != "idle":
+                self._end(RunReport("failed", 0, 0.0, error.message, error.hint))
 
     def _count(self, result: SliceResult) -> None:
         now = time.monotonic()
@@ -171,9 +240,12 @@ class SegmentController:
         """End the run, if there is one, when the worker died; the next one gets a new worker."""
         with self._lock:
             client, self._client = self._client, None
-            phase = self.phase
+            phase, peek = self.phase, self._peek
+            self._peek = self._after_peek = None
         if client is not None:
             client.close()
+        if peek is not None:
+            self.peeked.emit(peek, RunReport("failed", 0, 0.0, error.message, error.hint))
         if phase == "idle":
             self.status_changed.emit("The inference process ended; the next run starts a new one")
             return

@@ -47,6 +47,9 @@ def unpack(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray
 class CompactSlices:
     """Slices by their index; what was never put is zeros.
 
+    The few used last are kept as they are and compressed when others take their place:
+    a stroke of the brush must not wait for a compressor.
+
     Parameters
     ----------
     shape
@@ -68,26 +71,27 @@ class CompactSlices:
         self._end = 0
         self._lock = threading.RLock()  # a journal reads while the human goes on
         self._ready: OrderedDict[SliceIndex, NDArray[Any]] = OrderedDict()
+        self._unpacked: set[SliceIndex] = set()  # of the ready ones, those not in the file
 
     def __contains__(self, index: SliceIndex) -> bool:
-        return index in self._places
+        return index in self._places or index in self._unpacked
 
     def __iter__(self) -> Iterator[SliceIndex]:
         with self._lock:
-            return iter(sorted(self._places))
+            return iter(sorted(self._unpacked.union(self._places)))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._unpacked.union(self._places))
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the compressed slices take."""
+        """Bytes that the compressed slices take; those kept ready do not count."""
         return sum(length for _, length in self._places.values())
 
     def get(self, index: SliceIndex) -> NDArray[Any]:
         """Return one slice, ``(y, x)``, which must not be changed."""
         with self._lock:
-            if index not in self._places:
+            if index not in self:
                 return np.zeros(self.shape, self.dtype)
             if index not in self._ready:
                 offset, length = self._places[index]
@@ -99,26 +103,22 @@ class CompactSlices:
     def put(self, index: SliceIndex, values: NDArray[Any]) -> None:
         """Keep one slice, ``(y, x)``."""
         own = np.array(values, self.dtype)
-        data = pack(own)
         with self._lock:
-            self._file.seek(self._end)
-            self._file.write(data)
-            self._places[index] = (self._end, len(data))
-            self._end += len(data)
+            self._unpacked.add(index)
             self._keep_ready(index, own)
-            if self._end > 2 * self.nbytes + (1 << 20):
-                self._close_gaps()
 
     def discard(self, index: SliceIndex) -> None:
         """Make a slice zeros again."""
         with self._lock:
             self._places.pop(index, None)
             self._ready.pop(index, None)
+            self._unpacked.discard(index)
 
     def close(self) -> None:
         """Forget everything."""
         self._places.clear()
         self._ready.clear()
+        self._unpacked.clear()
         self._finalizer()
 
     def _keep_ready(self, index: SliceIndex, values: NDArray[Any]) -> None:
@@ -126,7 +126,19 @@ class CompactSlices:
         self._ready[index] = values
         self._ready.move_to_end(index)
         while len(self._ready) > _UNPACKED:
-            self._ready.popitem(last=False)
+            oldest, values = self._ready.popitem(last=False)
+            if oldest in self._unpacked:
+                self._store(oldest, values)
+
+    def _store(self, index: SliceIndex, values: NDArray[Any]) -> None:
+        data = pack(values)
+        self._file.seek(self._end)
+        self._file.write(data)
+        self._places[index] = (self._end, len(data))
+        self._end += len(data)
+        self._unpacked.discard(index)
+        if self._end > 2 * self.nbytes + (1 << 20):
+            self._close_gaps()
 
     def _close_gaps(self) -> None:
         """Move the slices together over those that were replaced."""

@@ -20,11 +20,12 @@ def continue_neighbours(
     index: SliceIndex,
     machine: NDArray[Any],  # (y, x)
     beside: Iterable[SliceIndex],
+    *,
+    join: bool,
 ) -> list[SliceIndex]:
     """Give objects of a slice the numbers that they have in slices of earlier runs beside it.
 
-    Objects that an earlier run found in the slice itself keep their numbers. Of two
-    objects of the slices beside it that turn out to be one, the second becomes the first.
+    Objects that an earlier run found in the slice itself keep their numbers.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ def continue_neighbours(
         As it was given to :meth:`EditSession.merge`, ``(y, x)``.
     beside
         Neighbours that are not of this run.
+    join
+        Whether two objects of the slices beside it that turn out to be one get one number.
 
     Returns
     -------
@@ -50,15 +53,25 @@ def continue_neighbours(
         pairs = same_objects(machine, session.ownership.machine.get(near), inf)
         moved = session.numbering.match(pairs, session.locks.objects)
         changed += session.rename_written(moved, [index])
-        joined = {
-            number: session.numbering.written(own)
-            for _, own, number in pairs
-            if number not in session.locks.objects and number in session.numbering.machine
-        }
-        joined = {old: new for old, new in joined.items() if old != new}
-        present = set(distinct(session.labels.read_slice(index)[0]).tolist())
-        # An object of its own in this slice is not one with its neighbour in the same slice.
-        changed += session.rename_written(
-            {old: new for old, new in joined.items() if old not in present}, None
-        )
+        if join:
+            changed += session.rename_written(_one_object(session, index, near, pairs), None)
     return changed
+
+
+def _one_object(
+    session: EditSession, index: SliceIndex, near: SliceIndex, pairs: list[tuple[float, int, int]]
+) -> dict[int, int]:
+    """Return the numbers of a neighbour's objects that have another one in this slice."""
+    here = set(distinct(session.labels.read_slice(index)[0]).tolist())
+    there = set(distinct(session.labels.read_slice(near)[0]).tolist())
+    found = {number: session.numbering.written(own) for _, own, number in pairs}
+    return {
+        old: new
+        for old, new in found.items()
+        if old != new
+        and old in session.numbering.machine
+        and not {old, new} & session.locks.objects
+        # In one slice they are two.
+        and old not in here
+        and new not in there
+    }

@@ -57,6 +57,13 @@ class Patch:
         block[self.mask] = values
         return block
 
+    def indices(self, labels: ArraySource) -> set[SliceIndex]:
+        """Return the slices that it touches, without cutting it."""
+        leading = labels.leading_axes
+        others = tuple(axis for axis in range(self.mask.ndim) if axis not in leading)
+        found = np.argwhere(self.mask.any(axis=others)) + [self.start[axis] for axis in leading]
+        return {tuple(int(n) for n in index) for index in found}
+
     def slices(self, labels: ArraySource) -> Iterator[SlicePatch]:
         """Cut along the leading axes of the labels."""
         order = (*labels.leading_axes, *labels.plane)
@@ -249,4 +256,4 @@ class Edit:
 
     def slices(self, labels: ArraySource) -> set[SliceIndex]:
         """Return the slices that it touches."""
-        return {part.index for patch in self.patches for part in patch.slices(labels)}
+        return {index for patch in self.patches for index in patch.indices(labels)}

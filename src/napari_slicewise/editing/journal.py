@@ -100,16 +100,13 @@ class Journal:
         self._on_warning, self._on_resumed = on_warning, on_resumed
         self._bound, self._retry_s = bound, retry_s
         self._states = dict(states or {})
-        self._edits = edits
-        self._saved = ""
+        self._edits, self._saved = edits, ""
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._heard: set[SliceIndex] = set()
         self._dirty: set[SliceIndex] = set()
         self._behind = False  # records were left out: all must be written anew
-        self._snapshot_size = 0
-        self._retry_at = 0.0
-        self.suspended = False
-        self.changed = False
+        self._snapshot_size, self._retry_at = 0, 0.0
+        self.suspended = self.changed = False
         self.path, self._lock = reserved_journal(journal_folder() if folder is None else folder)
         self._file = JournalFile(self.path)
         self._put(lambda: self._begin_anew(everything=True))
@@ -128,10 +125,11 @@ class Journal:
         self.changed = True
         self._edits += 1
         kept = list(changes)
-        indices = {part.index for patch, _ in kept for part in patch.slices(self._session.labels)}
+        labels = self._session.labels
 
         def write() -> None:
-            self._heard.update(indices)
+            for patch, _ in kept:
+                self._heard |= patch.indices(labels)
             self._write(edit_record(kept, words, kind))
 
         self._put(write)
@@ -162,6 +160,7 @@ class Journal:
     def mark_saved(self, file: str = "") -> None:
         """Say that everything up to now is in a file of the user's."""
         self.changed, self._saved = False, file
+        self._put(self._catch_up)
         self._put(lambda: self._write(saved_record(file)))
 
     def flush(self, timeout_s: float = 10.0) -> bool:

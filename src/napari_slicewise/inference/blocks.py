@@ -6,21 +6,22 @@ answer: it writes the same bytes to the same chunks.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from napari_slicewise.errors import ModelError, RequestError
 from napari_slicewise.inference.device import LocalDevices
 from napari_slicewise.inference.loading import LoadedModel, load_model_file
+from napari_slicewise.inference.local_slices import write_locally
+from napari_slicewise.inference.node import check_worker, use_threads
 from napari_slicewise.inference.normalize import IntensityRange
 from napari_slicewise.inference.plan import Plan, resolve
 from napari_slicewise.inference.prepare import SlicePreparer
@@ -38,8 +39,8 @@ from napari_slicewise.io.zarr_levels import StoredSlice, open_levels
 
 __all__ = [
     "BlockWork",
-    "LocalSlice",
     "Probe",
+    "Segmented",
     "link_block",
     "number_block",
     "probe",
@@ -70,6 +71,8 @@ class BlockWork:
         Of the network in each worker; None leaves it to the engine.
     engine
         What must run the network; empty for any.
+    version
+        Of this package, where the work is given out.
     intensities
         The range of the whole stack.
     """
@@ -86,11 +89,17 @@ class BlockWork:
     alive: str = ""
     threads: int | None = None
     engine: str = ""
+    version: str = field(default_factory=lambda: version("napari-slicewise"))
     intensities: IntensityRange | None = None
 
     def of(self, block: Sequence[SliceIndex]) -> BlockWork:
         """Return the work on some of the slices: what is sent to a worker stays small."""
         return replace(self, request=replace(self.request, indices=tuple(block)))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The paths that a worker must see before it begins."""
+        return tuple(path for path in (self.image, self.model, self.store) if path)
 
     @property
     def stopped(self) -> bool:
@@ -99,12 +108,11 @@ class BlockWork:
 
 
 @dataclass(frozen=True)
-class LocalSlice:
-    """A slice whose objects are numbered for itself: how many, and a checksum."""
+class Segmented:
+    """What became of a block: its slices, and what had to be done otherwise than planned."""
 
-    index: SliceIndex
-    count: int
-    checksum: int
+    slices: Sequence[Any]  # LocalSlice or StoredSlice
+    fallbacks: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ def probe(work: BlockWork, pins: Mapping[str, Any] | None) -> Probe:
     SlicewiseError
         When the worker sees no such image or model, or cannot run it.
     """
+    check_worker(work.version, work.shared)
     use_threads(work.threads)
     model, source = _model(work), _source(work)
     pins = dict(pins or pin(_plan(work.request, model, source)))
@@ -145,7 +154,7 @@ def pinned(request: Request, pins: Mapping[str, Any]) -> Request:
     )
 
 
-def segment_block(work: BlockWork) -> list[LocalSlice] | list[StoredSlice]:
+def segment_block(work: BlockWork) -> Segmented:
     """Segment some slices, and write labels to the work array, anything else to the result.
 
     Raises
@@ -155,6 +164,7 @@ def segment_block(work: BlockWork) -> list[LocalSlice] | list[StoredSlice]:
         cannot run as the others do.
     """
     with _ONE_AT_A_TIME:
+        check_worker(work.version, work.shared)
         use_threads(work.threads)
         model, source = _model(work), _source(work)
         request = replace(work.request, link=False, least_slices=1)
@@ -172,9 +182,13 @@ def segment_block(work: BlockWork) -> list[LocalSlice] | list[StoredSlice]:
             intensities=work.intensities,
         )
         if request.output == "labels":
-            return _write_local(work, runner)
-        levels = open_levels(Path(work.store), work.picture)
-        return [levels.write(done.index, done.values) for done in _results(work, runner)]
+            written: Sequence[Any] = list(
+                write_locally(LocalLabels(Path(work.local)), _results(work, runner))
+            )
+        else:
+            levels = open_levels(Path(work.store), work.picture)
+            written = [levels.write(done.index, done.values) for done in _results(work, runner)]
+        return Segmented(written, runner.report().fallbacks)
 
 
 def link_block(work: BlockWork, following: Sequence[SliceIndex]) -> Links:
@@ -210,41 +224,6 @@ def number_block(
             break
         stored = levels.write(index, table[local.read(index)])
         written.append((stored, int(table.max(initial=0))))
-    return written
-
-
-def use_threads(threads: int | None) -> None:
-    """Keep this process to some threads.
-
-    torch is told. OpenVINO takes as many as the process has processors: where the system
-    can say so, the process is given that many, other ones to each worker of a machine
-    (by the number that a local cluster's worker is called).
-    """
-    if threads is None:
-        return
-    torch.set_num_threads(threads)
-    _take_processors(threads)
-
-
-@lru_cache(maxsize=1)
-def _take_processors(threads: int) -> None:
-    name = os.environ.get("SLICEWISE_WORKER_NUMBER", "")
-    if not name.isdigit() or not hasattr(os, "sched_setaffinity"):
-        return
-    there = sorted(os.sched_getaffinity(0))
-    first = int(name) * threads
-    os.sched_setaffinity(0, {there[(first + step) % len(there)] for step in range(threads)})
-
-
-def _write_local(work: BlockWork, runner: Runner) -> list[LocalSlice]:
-    """Write the objects of each slice as 1..n; without links the runner counts them through."""
-    local = LocalLabels(Path(work.local))
-    before, written = 0, []
-    for done in _results(work, runner):
-        count = max(int(done.values.max(initial=0)) - before, 0)
-        labels = np.where(done.values > 0, done.values - np.uint32(before), np.uint32(0))
-        written.append(LocalSlice(done.index, count, local.write(done.index, labels)))
-        before += count
     return written
 
 

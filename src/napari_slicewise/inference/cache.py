@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Hashable
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +20,7 @@ _SHARE_OF_FREE_DISK = 8
 
 def digest_slice(image: NDArray[np.float32]) -> bytes:
     """Digest the content of a prepared slice, ``(channel, y, x)``."""
-    digest = blake2b(str(image.shape).encode(), digest_size=20)
+    digest = sha256(str(image.shape).encode())  # in hardware, three times as fast as BLAKE2
     digest.update(np.ascontiguousarray(image).data)
     return digest.digest()
 

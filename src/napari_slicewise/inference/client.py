@@ -26,7 +26,7 @@ from napari_slicewise.inference.messages import (
     SourceNote,
     StopRun,
 )
-from napari_slicewise.inference.request import Request, SliceResult
+from napari_slicewise.inference.request import MOST_HEADS, Request, SliceResult
 from napari_slicewise.io.source import SliceSource
 
 __all__ = ["WorkerClient"]
@@ -95,7 +95,8 @@ class WorkerClient:
     def begin(self, request: Request, source: SliceSource) -> None:
         """Send a request whose slices are read from ``source`` by this process."""
         height, width = source.slice_shape
-        pixel_bytes = max(_LARGEST_VALUE_BYTES, source.channels * source.dtype.itemsize)
+        answer = _LARGEST_VALUE_BYTES * (MOST_HEADS if request.output == "activations" else 1)
+        pixel_bytes = max(answer, source.channels * source.dtype.itemsize)
         slot_bytes = height * width * pixel_bytes
         self._slots = SharedSlots.create(_SLOTS, slot_bytes)
         self._source = source

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -11,6 +9,7 @@ import torch
 from napari_slicewise.errors import RequestError
 from napari_slicewise.inference.openvino_backend import openvino_version
 from napari_slicewise.inference.request import DeviceInfo, Engine, Precision
+from napari_slicewise.io.room import available_memory
 
 __all__ = ["DevicePolicy", "LocalDevices", "is_out_of_memory", "resolve_device"]
 
@@ -68,7 +67,7 @@ class LocalDevices:
             return int(torch.cuda.mem_get_info(torch.device(device))[0])
         if device == "mps":
             return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-        return _free_system_bytes()
+        return available_memory()
 
     def precision(self, device: str, asked: Precision) -> Precision:
         """Return bfloat16 where the hardware computes in it, else what is safe there."""
@@ -98,20 +97,6 @@ class LocalDevices:
 def _cpu_has_bfloat16() -> bool:
     # torch 2.6 calls it so; there is no public name for the question.
     return bool(torch.cpu._is_avx512_bf16_supported())
-
-
-def _free_system_bytes() -> int:
-    """Return the memory available without swapping, in bytes; 2 GiB where unknown."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # not Linux
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 2 * 1024**3
 
 
 def resolve_device(policy: DevicePolicy, asked: str) -> DeviceInfo:

@@ -55,7 +55,7 @@ class Int8Choice:
         self._decided = False
         self._fastest: float | None = None
         self._groups = 0
-        self._slices = 0
+        self._before = 0  # slices in the plan's own format
 
     def begin(self, plan: Plan) -> Plan:
         """Return the plan to begin with."""
@@ -72,20 +72,19 @@ class Int8Choice:
             return self._judge(plan, *known)
         return self._make(plan) if plan.quantize == "asked" else plan
 
-    def go_on(self, plan: Plan, seconds: float, slices: int, left: int) -> Plan:
+    def go_on(self, plan: Plan, seconds: float, done: int, left: int) -> Plan:
         """Return the plan to go on with, after a group of slices.
 
         Parameters
         ----------
         seconds
             In the network, for one slice of the group.
-        slices
-            In the group.
+        done
+            Slices of the run so far, remembered ones included.
         left
             Slices of the run that are still to come.
         """
         self._groups += 1
-        self._slices += slices
         if self._decided or self._groups < 2:  # the first group compiles the network
             return plan
         height, width = plan.padded
@@ -99,6 +98,7 @@ class Int8Choice:
             sum(tile[0].size for tile in tiles.held_out),
         ):
             return plan
+        self._before = done
         return self._make(plan)
 
     def _known(self, plan: Plan) -> tuple[CompiledBackend, Agreement] | None:
@@ -136,7 +136,7 @@ class Int8Choice:
             return self._refuse(plan, fault)
         share = f"{100 * agreement.share(plan.threshold, output):.2f} %"
         check = f"checked: {share} of the pixels differ"
-        before = f", the first {self._slices} slices in {plan.precision}" if self._slices else ""
+        before = f", the first {self._before} slices in {plan.precision}" if self._before else ""
         chosen = replace(plan, precision="int8", check=check + before)
         self._on_status(f"{plan.device.title}, int8 ({check})")
         return chosen

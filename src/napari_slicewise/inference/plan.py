@@ -22,6 +22,21 @@ _LARGEST_TILE = 2048
 
 _SHARE_OF_FREE_MEMORY = 0.25
 
+_SHAPING = (
+    "smallest",
+    "largest",
+    "core_threshold",
+    "smoothing",
+    "holes",
+    "border",
+    "split_strength",
+    "least_iou",
+    "gap",
+    "least_slices",
+    "anisotropy",
+)
+"""What of a request decides its objects, beside what a plan resolves."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -103,7 +118,7 @@ class Plan:
             "threshold": self.threshold,
             "split": self.request.split,
             "link": self.request.link,
-            "smallest": self.request.smallest,
+            **{name: getattr(self.request, name) for name in _SHAPING},
             "intensity_range": self.request.intensity_range,
             "channels": self.recipe,
             "tile": list(self.tile),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -88,6 +89,7 @@ class Predictor:
         self._left = len(plan.request.indices)
         self._int8 = Int8Choice(model, token, on_status, on_fallback)
         self.remembered = 0
+        self.formats: Counter[str] = Counter()  # slices in each number format
 
     def predict_all(self, prepared: Iterator[Prepared]) -> Iterator[Predicted]:
         """Predict slices as they come, several at once where they are small.
@@ -115,14 +117,17 @@ class Predictor:
             if item is None:
                 break
             if known is not None:
+                self.formats[self.plan.precision] += 1
                 yield Predicted(item.index, known, 0.0)
         if failure is not None:
             raise failure
 
     def _key(self, item: Prepared) -> tuple[str, str, str, bytes]:
-        """Name what decides the activations; the precision may change with the plan."""
+        """Name what decides the activations; precision and tile may change with the plan."""
         plan = self.plan
         form = f"int8 {plan.tiles.digest}" if plan.precision == "int8" else plan.precision
+        if plan.spec.upsampling == "bilinear_aligned":  # the tile is part of the function
+            form += f" {plan.tile}"
         return self._model.sha256, self._meaning, form, item.digest
 
     def _recall(self, item: Prepared) -> NDArray[np.float32] | None:
@@ -161,8 +166,10 @@ class Predictor:
             self._left -= len(group)
             for item, activations in zip(group, results, strict=False):  # fewer when cancelled
                 self._remember(item, activations)
+                self.formats[self.plan.precision] += 1
                 yield Predicted(item.index, activations, seconds)
-            self.plan = self._int8.go_on(self.plan, seconds, len(group), self._left)
+            done = self.formats.total()
+            self.plan = self._int8.go_on(self.plan, seconds, done, self._left)
             return
 
     def _activations(self, group: list[Prepared]) -> list[NDArray[np.float32]]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 
 from napari_slicewise.errors import RequestError
+from napari_slicewise.instances.pipeline import ShapeOptions
 
 __all__ = [
+    "MOST_HEADS",
     "DeviceInfo",
     "Output",
     "Progress",
     "Request",
     "RunReport",
     "SliceResult",
+    "shape_options",
     "visiting_order",
 ]
 
-Output = Literal["labels", "classes", "probability"]
+Output = Literal["labels", "classes", "probability", "activations"]
+MOST_HEADS = 4
+"""Channels of activations that are handed out; more of them would not fit the memory for slices."""
+
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Engine = Literal["torch", "OpenVINO"]
 Outcome = Literal["completed", "cancelled", "failed"]
@@ -37,11 +43,14 @@ class Request:
     indices
         The slices to predict, in the order in which they are wanted.
     output
-        ``labels``: objects; ``classes``: 0/1 or the class; ``probability``: of the foreground.
+        ``labels``: objects; ``classes``: 0/1 or the class; ``probability``: of the foreground;
+        ``activations``: what the network gives, to be shaped elsewhere.
     threshold
         Foreground probability, 0..1; None takes the model's own.
     split
         Whether touching objects are split.
+    split_strength
+        How easily, from 0 (never) to 1 (at the least dent); 0.5 is the usual.
     link
         Whether objects keep their number through the last leading axis.
     least_iou
@@ -84,6 +93,7 @@ class Request:
     output: Output = "labels"
     threshold: float | None = None
     split: bool = True
+    split_strength: float = 0.5
     link: bool = True
     least_iou: float = 0.0
     gap: int = 1
@@ -108,7 +118,7 @@ class Request:
             isinstance(self.threshold, int | float) and 0.0 <= self.threshold <= 1.0
         ):
             raise RequestError(f"The threshold must lie in 0..1, got {self.threshold!r}.")
-        if self.output not in ("labels", "classes", "probability"):
+        if self.output not in get_args(Output):
             raise RequestError(
                 f"There is no output {self.output!r}.", "Choose labels, classes or probability."
             )
@@ -125,6 +135,8 @@ class Request:
             raise RequestError(
                 f"No object has at most {self.largest} pixels and at least {self.smallest}."
             )
+        if not 0.0 <= self.split_strength <= 1.0:
+            raise RequestError(f"Splitting goes from 0 to 1, got {self.split_strength!r}.")
         core = self.core_threshold
         if core is not None and not 0.0 <= core <= 1.0:
             raise RequestError(f"The threshold of cores must lie in 0..1, got {core!r}.")
@@ -168,7 +180,8 @@ class SliceResult:
     index
         Position on the leading axes.
     values
-        ``(y, x)``: uint32 object numbers, uint8 classes or float32 probability.
+        ``(y, x)``: uint32 object numbers, uint8 classes or float32 probability; activations
+        ``(head, y, x)``, float32.
     seconds
         Time this slice took in the network and in the shaping after it.
     renamed
@@ -179,7 +192,7 @@ class SliceResult:
     """
 
     index: tuple[int, ...]
-    values: NDArray[Any]  # (y, x)
+    values: NDArray[Any]  # (y, x), or (head, y, x)
     seconds: float
     renamed: Mapping[int, int] = field(default_factory=dict)
 
@@ -213,4 +226,33 @@ def visiting_order(
                 index,
             ),
         )
+    )
+
+
+def shape_options(request: Request, heads: str, threshold: float) -> ShapeOptions | None:
+    """Return how a run's slices are shaped; None where that is done elsewhere.
+
+    Parameters
+    ----------
+    request
+        What is asked for.
+    heads
+        What the channels of the activations mean, as in ``ModelSpec.output``.
+    threshold
+        The request's, or the model's own.
+    """
+    if request.output == "activations":
+        return None
+    return ShapeOptions(
+        heads=heads,
+        output=request.output,
+        threshold=threshold,
+        split=request.split,
+        split_strength=request.split_strength,
+        smallest=request.smallest,
+        largest=request.largest,
+        core_threshold=request.core_threshold,
+        smoothing=request.smoothing,
+        holes=request.holes,
+        border=request.border,
     )

@@ -9,20 +9,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from napari_slicewise.errors import SlicewiseError
+from napari_slicewise.errors import RequestError, SlicewiseError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.normalize import IntensityRange
-from napari_slicewise.inference.plan import Plan, border_lost, resolve
+from napari_slicewise.inference.plan import border_lost, resolve
 from napari_slicewise.inference.predict import Predictor, Prepared
 from napari_slicewise.inference.prepare import SlicePreparer
-from napari_slicewise.inference.request import Outcome, Request, RunReport, SliceResult
+from napari_slicewise.inference.request import (
+    MOST_HEADS,
+    Outcome,
+    Request,
+    RunReport,
+    SliceResult,
+    shape_options,
+)
 from napari_slicewise.inference.stream import CancelToken, in_background
 from napari_slicewise.instances.final_numbers import FinalNumbers
 from napari_slicewise.instances.link import LinkOptions
@@ -98,7 +106,9 @@ class Runner:
         holds = request.link and least > 1 and in_order
         self._final = FinalNumbers(self._linker, after.largest if after else 0) if holds else None
         self._began = time.perf_counter()
-        plan = resolve(request, model.spec, source, policy)
+        # Activations are for labels: what decides on the number format must be the same.
+        planned = replace(request, output="labels") if request.output == "activations" else request
+        plan = resolve(planned, model.spec, source, policy)
         self._predictor = Predictor(
             plan, model, policy, token, self._note_fallback, cache, on_status
         )
@@ -142,7 +152,7 @@ class Runner:
         self._on_status("Measuring the range of intensities")
         preparer = SlicePreparer(plan, self._source, self._token, self._intensities)
         self._on_status(plan.describe())
-        options = _shape_options(self._request, plan)
+        options = shape_options(self._request, plan.spec.output, plan.threshold)
         height, width = self._source.slice_shape
         lost = border_lost(plan.spec)
         inside = np.s_[:, lost : lost + height, lost : lost + width]
@@ -151,7 +161,7 @@ class Runner:
         try:
             for item in predicted:
                 began = time.perf_counter()
-                values = shape_slice(item.activations[inside], options)
+                values = _shaped(item.activations[inside], options)
                 self._done += 1
                 yield SliceResult(item.index, values, item.seconds + time.perf_counter() - began)
         finally:
@@ -176,6 +186,7 @@ class Runner:
                 **self._predictor.plan.details(),
                 "objects": self._linker.count if self._request.output == "labels" else None,
                 "slices_remembered": self._predictor.remembered,
+                **self._formats(),
                 "model_sha256": self._model.sha256,
                 "version": version("napari-slicewise"),
                 # torch's own str subclass would drag torch along into the desktop's process.
@@ -184,6 +195,11 @@ class Runner:
                 "seconds_a_slice": seconds / self._done if self._done else None,
             },
         )
+
+    def _formats(self) -> dict[str, dict[str, int]]:
+        """Say how many slices were computed in each number format, where there were several."""
+        formats = self._predictor.formats
+        return {"slices_by_precision": dict(formats)} if len(formats) > 1 else {}
 
     def _prepare(self, preparer: SlicePreparer) -> Iterator[Prepared]:
         for index in self._request.indices:
@@ -210,16 +226,11 @@ def _linker(request: Request, after: NumberedSlices, least: int) -> SliceLinker:
     return linker
 
 
-def _shape_options(request: Request, plan: Plan) -> ShapeOptions:
-    return ShapeOptions(
-        heads=plan.spec.output,
-        output=request.output,
-        threshold=plan.threshold,
-        split=request.split,
-        smallest=request.smallest,
-        largest=request.largest,
-        core_threshold=request.core_threshold,
-        smoothing=request.smoothing,
-        holes=request.holes,
-        border=request.border,
-    )
+def _shaped(activations: NDArray[np.float32], options: ShapeOptions | None) -> NDArray[Any]:
+    if options is None:
+        if len(activations) > MOST_HEADS:
+            raise RequestError(
+                f"Models with more than {MOST_HEADS} outputs have no preview.", "Press Segment."
+            )
+        return np.ascontiguousarray(activations)
+    return shape_slice(activations, options)

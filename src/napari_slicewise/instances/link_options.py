@@ -7,7 +7,25 @@ from math import inf
 
 from napari_slicewise.errors import RequestError
 
-__all__ = ["LinkOptions"]
+__all__ = ["LinkOptions", "usual_least_slices"]
+
+_THIN_STACK = 5  # slices: below, an object of one slice may well be whole
+
+
+def usual_least_slices(slices: int, *, through_depth: bool) -> int:
+    """Return in how many slices an object is looked for at least, where nobody says.
+
+    Specks of one slice are most of what is wrong in a stack; in a movie, or in a few
+    slices far apart, an object of one slice may be a whole one.
+
+    Parameters
+    ----------
+    slices
+        Along the axis that objects are linked through.
+    through_depth
+        Whether that axis is one of space.
+    """
+    return 2 if through_depth and slices >= _THIN_STACK else 1
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from napari_slicewise.instances.split import label_objects
 
-__all__ = ["ShapeOptions", "foreground_probability", "pixels_of_area", "shape_slice"]
+__all__ = [
+    "ShapeOptions",
+    "foreground_distance",
+    "foreground_probability",
+    "pixels_of_area",
+    "shape_slice",
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class ShapeOptions:
         Foreground probability of a pixel that belongs to an object, 0..1.
     split
         Whether touching objects are split.
+    split_strength
+        How easily, from 0 (never) to 1 (at the least dent in the landscape); 0.5 is what
+        the models are tested with.
     smallest
         Objects of fewer pixels are left out.
     largest
@@ -46,6 +55,7 @@ class ShapeOptions:
     output: Literal["labels", "classes", "probability"]
     threshold: float = 0.5
     split: bool = True
+    split_strength: float = 0.5
     smallest: int = 0
     largest: int | None = None
     core_threshold: float | None = None
@@ -76,7 +86,7 @@ def shape_slice(
     NDArray
         ``(y, x)``: objects 1..n (uint32), classes (uint8) or foreground probability (float32).
     """
-    foreground = foreground_probability(activations, options.heads)
+    foreground, distance = foreground_distance(activations, options.heads)
     if options.output == "probability":
         return np.ascontiguousarray(foreground)
     if options.output == "classes":
@@ -85,9 +95,10 @@ def shape_slice(
         return (foreground >= options.threshold).view(np.uint8)
     return label_objects(
         foreground,
-        _distance(activations, options.heads),
+        distance,
         threshold=options.threshold,
         split=options.split,
+        split_strength=options.split_strength,
         smallest=options.smallest,
         largest=options.largest,
         core_threshold=options.core_threshold,
@@ -103,6 +114,14 @@ def pixels_of_area(
 ) -> int:
     """Return how many pixels an area in um2 covers, for ``smallest``, ``largest`` and ``holes``."""
     return round(um2 / (pixel_um[0] * pixel_um[1]))
+
+
+def foreground_distance(
+    activations: NDArray[np.float32],  # (head, y, x)
+    heads: str,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return foreground probability and the landscape to split by, ``(y, x)`` each."""
+    return foreground_probability(activations, heads), _distance(activations, heads)
 
 
 def _distance(activations: NDArray[np.float32], heads: str) -> NDArray[np.float32] | None:

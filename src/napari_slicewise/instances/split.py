@@ -9,18 +9,18 @@ summit's height), so that the ripples of a landscape split nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from skimage.segmentation import watershed
 
+from napari_slicewise.instances.landscape import flood, highest_around, smoothed
 from napari_slicewise.instances.mask import Labels, choose_objects, foreground_mask
 
-__all__ = ["label_objects"]
+__all__ = ["Pieces", "find_pieces", "join_pieces", "label_objects"]
 
-SMOOTHING = 1.0  # px, standard deviation
 NETWORK_PASS = 0.8  # a pass above this fraction of the lower summit joins two regions
 EUCLIDEAN_PASS = 0.9
 NEIGHBOURS = np.ones((3, 3), bool)
@@ -33,6 +33,7 @@ def label_objects(
     threshold: float,
     split: bool,
     smallest: int,
+    split_strength: float = 0.5,
     largest: int | None = None,
     core_threshold: float | None = None,
     smoothing: float = 0.0,
@@ -55,7 +56,7 @@ def label_objects(
         neighbours) is one object.
     smallest
         Objects of fewer pixels are left out.
-    largest, core_threshold, smoothing, holes, border
+    split_strength, largest, core_threshold, smoothing, holes, border
         See :class:`~napari_slicewise.instances.pipeline.ShapeOptions`.
 
     Returns
@@ -63,63 +64,119 @@ def label_objects(
     ndarray of uint32
         ``(y, x)``, 0 the background, objects 1 to n in the order of their first pixel.
     """
+    pieces = find_pieces(
+        foreground,
+        distance,
+        threshold=threshold,
+        split=split,
+        core_threshold=core_threshold,
+        smoothing=smoothing,
+        holes=holes,
+    )
+    return choose_objects(join_pieces(pieces, split_strength), smallest, largest, border=border)
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """The regions of a slice, cut at every pass: what does not depend on how easily is split.
+
+    Parameters
+    ----------
+    regions
+        ``(y, x)``, connected regions.
+    count
+        Of the regions.
+    crowded
+        ``(count + 1,)``: which of them have several summits.
+    basins
+        ``(y, x)``: the basins of crowded regions, 0 elsewhere; None where there are none.
+    summit
+        ``(basins + 1,)``: the height of each basin's summit.
+    passes
+        Two neighbouring basins, and the height of the pass between them; an entry a pair.
+    usual_pass
+        A pass above this fraction of the lower summit joins two basins, usually.
+    """
+
+    regions: NDArray[np.int32]
+    count: int
+    crowded: NDArray[np.bool_] | None = None
+    basins: NDArray[np.int32] | None = None
+    summit: NDArray[np.float32] | None = None
+    passes: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None = None
+    usual_pass: float = NETWORK_PASS
+
+
+def find_pieces(
+    foreground: NDArray[np.floating[Any]],  # (y, x)
+    distance: NDArray[np.floating[Any]] | None,  # (y, x)
+    *,
+    threshold: float,
+    split: bool,
+    core_threshold: float | None = None,
+    smoothing: float = 0.0,
+    holes: int = 0,
+) -> Pieces:
+    """Find the regions of a slice, and cut them at every pass; see :func:`label_objects`."""
     mask = foreground_mask(
         foreground, threshold, core_threshold=core_threshold, smoothing=smoothing, holes=holes
     )
     regions, count = ndi.label(mask)
-    if count and split:
-        regions = _split_regions(regions, count, mask, distance)
-    return choose_objects(regions, smallest, largest, border=border)
-
-
-def _split_regions(
-    regions: NDArray[np.int32],
-    count: int,
-    mask: NDArray[np.bool_],
-    distance: NDArray[np.floating[Any]] | None,
-) -> NDArray[np.int32]:
-    """Split each connected region that holds several summits."""
+    whole = Pieces(regions, count)
+    if not (count and split):
+        return whole
     if distance is None:
         landscape = ndi.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1].astype(np.float32)
-        highest_pass = EUCLIDEAN_PASS
     else:
         landscape = np.where(mask, np.clip(distance, 0.0, None), 0.0).astype(np.float32)
-        highest_pass = NETWORK_PASS
-    landscape = ndi.gaussian_filter(landscape, SMOOTHING, truncate=3.0)
-    summits = (landscape == ndi.maximum_filter(landscape, 3)) & mask & (landscape > 0)
+    landscape = smoothed(landscape)
+    summits = (landscape == highest_around(landscape)) & mask & (landscape > 0)
     seeds, seed_count = ndi.label(summits, NEIGHBOURS)
-    if seed_count < 2:
-        return regions
     of_seed = np.zeros(seed_count + 1, np.int32)
     of_seed[seeds[summits]] = regions[summits]
     crowded = np.bincount(of_seed[1:], minlength=count + 1) > 1
     crowded[0] = False
     if not crowded.any():
-        return regions
-    inside = crowded[regions]
-    basins = watershed(-landscape, np.where(inside, seeds, 0), mask=inside)  # type: ignore[no-untyped-call]
-    joined = _join_basins(basins, seed_count, landscape, highest_pass)
-    return np.where(inside, joined[basins] + np.int32(count), regions)
+        return whole
+    basins = flood(landscape, seeds, regions, crowded)
+    summit = np.zeros(seed_count + 1, np.float32)
+    summit[seeds[summits]] = landscape[summits]  # a seed is a plateau: one height
+    usual = EUCLIDEAN_PASS if distance is None else NETWORK_PASS
+    passes = _find_passes(basins, landscape)
+    return Pieces(regions, count, crowded, basins, summit, passes, usual)
 
 
-def _join_basins(
-    basins: NDArray[np.int32],
-    count: int,
-    landscape: NDArray[np.float32],
-    highest_pass: float,
-) -> NDArray[np.int32]:
-    """Join basins over passes that are high compared with the lower summit.
+def join_pieces(pieces: Pieces, split_strength: float = 0.5) -> NDArray[np.int32]:
+    """Join the basins over passes that are high compared with the lower summit.
+
+    Parameters
+    ----------
+    pieces
+        Of a slice.
+    split_strength
+        See :class:`~napari_slicewise.instances.pipeline.ShapeOptions`.
 
     Returns
     -------
     ndarray of int32
-        ``(count + 1,)``: for each basin the number of the one it belongs to.
+        ``(y, x)``: regions, of which each is one object.
     """
-    first, second, height = _find_passes(basins, landscape)
-    summit = np.zeros(count + 1, np.float32)
-    inside = basins > 0
-    np.maximum.at(summit, basins[inside], landscape[inside])
-    root = np.arange(count + 1, dtype=np.int32)
+    if pieces.basins is None or pieces.summit is None or pieces.passes is None:
+        return pieces.regions
+    exponent = 1.0 / split_strength - 1.0 if split_strength > 0 else np.inf
+    joined = _joined(pieces.passes, pieces.summit, pieces.usual_pass**exponent)
+    numbers = np.where(joined > 0, joined + np.int32(pieces.count), 0).astype(np.int32)
+    return np.where(pieces.basins > 0, numbers[pieces.basins], pieces.regions)
+
+
+def _joined(
+    passes: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
+    summit: NDArray[np.float32],  # (basin + 1,)
+    highest_pass: float,
+) -> NDArray[np.int32]:
+    """Return for each basin the number of the one it belongs to, ``(basin + 1,)``."""
+    first, second, height = passes
+    root = np.arange(summit.size, dtype=np.int32)
 
     def find(basin: int) -> int:
         while root[basin] != basin:
@@ -135,7 +192,7 @@ def _join_basins(
         low, high = sorted((one, other), key=lambda basin: (summit[basin], -basin))
         if height[index] >= highest_pass * summit[low]:
             root[low] = high
-    return np.array([find(basin) for basin in range(count + 1)], np.int32)
+    return np.array([find(basin) for basin in range(summit.size)], np.int32)
 
 
 def _find_passes(

@@ -37,12 +37,15 @@ class Layout:
         The file at each position; positions without a file are missing.
     names
         What the numbers of the channel axis are called.
+    gaps
+        A sentence for each axis whose numbers leave some out, as when a file was lost.
     """
 
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     places: Mapping[tuple[int, ...], Path]
     names: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 def lay_out(files: Sequence[Path]) -> Layout:
@@ -73,7 +76,22 @@ def lay_out(files: Sequence[Path]) -> Layout:
     axes = _unique([_axis_of(words[c]) for c in columns])
     at = axes.index("c") if "c" in axes else None
     called = () if at is None else tuple(f"channel {n}" for n in values[at])
-    return Layout(tuple(axes), tuple(len(v) for v in values), places, called)
+    found = (_gap(axis, numbers) for axis, numbers in zip(axes, values, strict=True))
+    gaps = tuple(sentence for sentence in found if sentence)
+    return Layout(tuple(axes), tuple(len(v) for v in values), places, called, gaps)
+
+
+def _gap(axis: str, numbers: Sequence[int]) -> str:
+    """Say which numbers are missing where the others follow each other by one step."""
+    steps = np.diff(numbers)
+    if axis in ("c", "p") or len(steps) < 2:
+        return ""
+    step = int(steps.min())
+    missing = sorted(set(range(numbers[0], numbers[-1], step)) - set(numbers))
+    if not missing or len(missing) > len(numbers) or (steps % step).any():
+        return ""
+    told = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    return f"The files with the numbers {told} are missing along {axis}; the later ones move up"
 
 
 def _common_folder(files: Sequence[Path]) -> Path:

@@ -93,7 +93,7 @@ def open_stack(
     first_path = layout.places[min(layout.places)]
     first = open_one(first_path)
     array = StackedArray(layout, first, open_one)
-    warnings = list(first.info.warnings)
+    warnings = [*first.info.warnings, *layout.gaps]
     lost = math.prod(layout.shape) - len(layout.places)
     if lost:
         warnings.append(f"{lost} of {math.prod(layout.shape)} files are missing, shown as zeros")

@@ -38,6 +38,11 @@ class FolderLock:
         self._what = what
         self._handle = self._acquire()
 
+    @property
+    def held(self) -> bool:
+        """Whether the system keeps others out; false on a file system without locks."""
+        return self._handle is not None
+
     def release(self) -> None:
         """Let go; may be called more than once."""
         if self._handle is not None:

@@ -157,6 +157,8 @@ class ImageInfo:
         All images of the file, those that are no scenes too.
     position
         Where the stage stood: axis, position and unit of each axis that is known.
+    objects
+        Of labels: columns of a table of objects, ``index`` their numbers.
     """
 
     path: str
@@ -177,6 +179,7 @@ class ImageInfo:
     warnings: tuple[str, ...] = ()
     listing: tuple[SeriesEntry, ...] = ()
     position: tuple[tuple[str, float, str], ...] = ()
+    objects: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_slicewise.errors import OutputError
+from napari_slicewise.io.folder_lock import FolderLock
 from napari_slicewise.io.room import available_memory, scratch_place
 
-__all__ = ["create_labels", "memory_budget"]
+__all__ = ["create_labels", "memory_budget", "sweep_stale_labels"]
 
 _LARGEST = 512 << 20
 _SHARE = 8
+_PREFIX = "slicewise-labels-"
+_LOCK = "slicewise.lock"
 
 
 def memory_budget() -> int:
@@ -68,7 +73,9 @@ def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
 
     place, folder = scratch_place(), ""
     try:
-        folder = tempfile.mkdtemp(prefix="slicewise-labels-", dir=place)
+        sweep_stale_labels(place)
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+        lock = FolderLock(Path(folder) / _LOCK, "labels")
         array = zarr.create_array(
             store=folder,
             name="labels",
@@ -83,5 +90,24 @@ def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
             f"There is no room for labels of shape {shape} in {place}: {error}.",
             "Free some space there, or set TMPDIR to a larger disk.",
         ) from error
-    weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(array, _remove, folder, lock)
     return array
+
+
+def sweep_stale_labels(place: Path) -> None:
+    """Remove the labels of programs that were killed; who lives holds a lock on its own.
+
+    A folder without a lock file may be about to get one, and stays.
+    """
+    for folder in place.glob(f"{_PREFIX}*"):
+        # In use, somebody else's, or removed by another process meanwhile.
+        with contextlib.suppress(OutputError, OSError):
+            if (folder / _LOCK).is_file():
+                lock = FolderLock(folder / _LOCK, "labels")
+                if lock.held:
+                    _remove(str(folder), lock)
+
+
+def _remove(folder: str, lock: FolderLock) -> None:
+    lock.release()  # Windows removes no file that is open
+    shutil.rmtree(folder, ignore_errors=True)

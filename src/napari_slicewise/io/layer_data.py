@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_slicewise.io.editable_labels import EditableLabels
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel, ImageInfo
 from napari_slicewise.io.label_store import memory_budget
 from napari_slicewise.io.lazy_array import ChannelArray, LazyArray
+from napari_slicewise.io.object_table import MEASURED
 from napari_slicewise.io.units import MICROMETRES
 
 __all__ = ["LayerData", "image_layers"]
@@ -59,10 +61,10 @@ def image_layers(
     common |= {"translate": _stage(info)} if at_stage and info.position else {}
     labels = info.is_labels and np.dtype(info.dtype).kind in "ui" and info.channel_axis is None
     if labels:
-        # napari edits single-scale labels only; in dask arrays slowly, in lazy ones not at all.
+        # napari edits single-scale labels only, and in dask arrays slowly.
         fits = math.prod(info.shape) * arrays[0].dtype.itemsize <= memory_budget()
-        data = np.asarray(arrays[0]) if fits else arrays[0].to_dask()
-        return [(data, common | {"name": name}, "labels")]
+        data = np.asarray(arrays[0]) if fits else EditableLabels(arrays[0])
+        return [(data, common | _table(info) | {"name": name}, "labels")]
     if info.channel_axis is None or info.rgb:
         picture = arrays if len(arrays) > 1 else arrays[0]
         shown = _shown(info, info.channels[0], single=True)
@@ -101,8 +103,18 @@ def _common(info: ImageInfo) -> dict[str, Any]:
             "series_list": [entry.as_dict() for entry in info.listing],
             "stage_position": {axis: [value, unit] for axis, value, unit in info.position},
             "warnings": list(info.warnings),
-        },
+        }
+        | ({"objects": dict(info.objects)} if info.objects else {}),
     }
+
+
+def _table(info: ImageInfo) -> dict[str, Any]:
+    """Return napari's features table, where the file says more of objects than their sizes.
+
+    Sizes alone would be wrong after the first stroke; they are in the metadata as they were.
+    """
+    others = set(info.objects) - set(MEASURED)
+    return {"features": dict(info.objects)} if others else {}
 
 
 def _units(axes: Sequence[Axis]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_slicewise.errors import OutputError
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel
 from napari_slicewise.io.outputs import write_picture
 from napari_slicewise.io.picture import Kind, Picture
@@ -79,6 +80,8 @@ def layer_axes(meta: Mapping[str, Any], shape: Sequence[int]) -> tuple[Axis, ...
         Shape of its array without colours.
     """
     ndim = len(shape)
+    if ndim < 2:
+        raise OutputError(f"Rows and columns are needed, the shape is {tuple(shape)}.")
     scale = _sized(meta.get("scale"), ndim, 1.0)
     units = _sized(meta.get("units"), ndim, PIXEL)
     names = _axis_names(_sized(meta.get("axis_labels"), ndim, ""))
@@ -103,6 +106,7 @@ def _write(path: str, data: Any, meta: Mapping[str, Any], kind: Kind) -> list[st
         channels=(Channel(str(meta.get("name") or "")),),
         rgb=rgb,
         provenance=_provenance(meta),
+        objects=_features(meta) if kind == "labels" else {},
     )
     return [str(write_picture(Path(path), array, picture))]
 
@@ -114,6 +118,14 @@ def _provenance(meta: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(metadata, Mapping) and "slicewise" in metadata:
         kept["slicewise"] = plain(metadata["slicewise"])
     return kept
+
+
+def _features(meta: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the columns of napari's features table, which is pandas'."""
+    features = meta.get("features")
+    if features is None or len(features) == 0:
+        return {}
+    return {str(name): list(features[name]) for name in features}
 
 
 def _sized(values: Any, count: int, default: Any) -> list[Any]:

@@ -34,8 +34,21 @@ class LocalLabels:
         else:
             chunks = (*(1 for _ in shape[:-2]), *(min(n, _CHUNK_SIDE) for n in shape[-2:]))
             self._array = zarr.create_array(
-                str(folder), shape=tuple(shape), chunks=chunks, dtype="uint32", fill_value=0
+                str(folder),
+                shape=tuple(shape),
+                chunks=chunks,
+                dtype="uint32",
+                fill_value=0,
+                overwrite=True,  # what a damaged one left
             )
+
+    @classmethod
+    def find(cls, folder: Path) -> LocalLabels | None:
+        """Open the array that an earlier run has made, None where it is gone or damaged."""
+        try:
+            return cls(folder)
+        except (OSError, ValueError, LookupError):  # what zarr makes of missing or torn metadata
+            return None
 
     def write(self, index: tuple[int, ...], labels: NDArray[Any]) -> int:
         """Write a slice, ``(y, x)`` with objects 1..n; returns a checksum."""

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from napari_slicewise.io.image_info import Channel
 from napari_slicewise.io.ome_plates import well_places
-from napari_slicewise.io.own_notes import NOTES_KEY, read_notes
+from napari_slicewise.io.own_notes import NOTES_KEY, OBJECTS_KEY, read_notes
 from napari_slicewise.io.units import MICROMETRES, clean_unit, step_of
 
 __all__ = ["OmeImage", "parse_ome"]
@@ -163,7 +163,11 @@ def _whole(text: str | None) -> int:
 
 
 def _own_notes(root: ET.Element) -> dict[str, Any]:
+    notes: dict[str, Any] = {}
     for node in root.iter():
         if _tag(node) == "M" and node.get("K") == NOTES_KEY:
-            return read_notes(node.text)
-    return {}
+            notes |= read_notes(node.text)
+        elif _tag(node) == "CommentAnnotation" and node.get("Namespace") == OBJECTS_KEY:
+            values = [child.text for child in node if _tag(child) == "Value"]
+            notes |= {"objects": values[0]} if values else {}
+    return notes

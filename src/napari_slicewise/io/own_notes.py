@@ -6,15 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NOTES_KEY", "read_notes", "write_notes"]
+__all__ = ["NOTES_KEY", "OBJECTS_KEY", "read_notes", "write_notes"]
 
 NOTES_KEY = "napari-slicewise"
 """Key of the OME map annotation, and of the line in ImageJ's info text."""
 
+OBJECTS_KEY = "napari-slicewise/objects"
+"""Namespace of the OME comment annotation that holds the table of objects."""
+
 
 def write_notes(notes: Mapping[str, Any]) -> str:
     """Return notes as one line of JSON."""
-    return json.dumps(notes, ensure_ascii=False, default=str)
+    text = json.dumps(notes, ensure_ascii=False, default=str)
+    if text.isascii() or text.encode("utf-8", "replace").decode() == text:
+        return text
+    return json.dumps(notes, default=str)  # names of files may hold what is no text
 
 
 def read_notes(text: object) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from napari_slicewise.io.image_info import Axis, Channel
+from napari_slicewise.io.units import MICROMETRES, SECONDS
 
 __all__ = ["Kind", "Picture"]
 
@@ -30,6 +31,9 @@ class Picture:
         Whether a last axis of 3 or 4, not among ``axes``, holds colours.
     provenance
         How the picture was made; anything that JSON can say.
+    objects
+        Columns of a table of objects, ``index`` their numbers; labels only. The writers add what
+        they measure: see :mod:`napari_slicewise.io.object_table`.
     """
 
     axes: tuple[Axis, ...]
@@ -37,6 +41,7 @@ class Picture:
     channels: tuple[Channel, ...] = ()
     rgb: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    objects: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,7 +58,14 @@ class Picture:
             "steps": {
                 axis.name: [axis.step, axis.unit]
                 for axis in self.axes
-                if axis.name not in ("t", "z", "y", "x", "c")
+                if axis.name != "c" and not _has_word(axis)
             },
             "provenance": dict(self.provenance),
         }
+
+
+def _has_word(axis: Axis) -> bool:
+    """Whether the formats can say the step of an axis: lengths in space, seconds in time."""
+    if axis.name == "t":
+        return axis.unit not in MICROMETRES
+    return axis.name in ("z", "y", "x") and axis.unit not in SECONDS

@@ -71,7 +71,10 @@ def _expand(path: Path) -> list[Path]:
     """Return the images that an input stands for, each by itself."""
     if not _is_folder(path):
         folders = [] if path.exists() else path.parent.glob(path.name)
-        return sorted([*files_of_glob(path), *filter(is_ome_zarr, folders)]) or [path]
+        found = sorted([*files_of_glob(path), *filter(is_ome_zarr, folders)])
+        if not found and not path.exists() and any(sign in path.name for sign in "*?["):
+            raise RequestError(f"No file matches {path}.", "Check the pattern and its folder.")
+        return found or [path]
     files = [file for file in path.iterdir() if file.name.lower().endswith(_PICTURES)]
     files += [folder for folder in path.iterdir() if is_ome_zarr(folder)]
     if not files:

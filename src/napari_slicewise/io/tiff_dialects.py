@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from napari_slicewise.errors import OutputError
 from napari_slicewise.io.image_info import Axis
-from napari_slicewise.io.own_notes import NOTES_KEY, write_notes
+from napari_slicewise.io.own_notes import NOTES_KEY, OBJECTS_KEY, write_notes
 from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.units import MICROMETRES, SECONDS
 
@@ -26,6 +27,7 @@ _OME_DTYPES = {"int8", "int16", "int32", "uint8", "uint16", "uint32"} | {
     "bool",
 }
 _IMAGEJ_DTYPES = {"uint8", "uint16", "float32"}
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _IMAGEJ_BYTES = 3 << 30  # its offsets are 32 bits wide
 
 
@@ -109,7 +111,7 @@ def _letters(axes: Sequence[Axis]) -> str:
 
 def _ome(picture: Picture, letters: str, path: Path) -> Dialect:
     metadata: dict[str, Any] = {"axes": letters + ("S" if picture.rgb else "")}
-    metadata["Name"] = path.name.split(".")[0] or path.name
+    metadata["Name"] = _xml_text(path.name.split(".")[0] or path.name)
     by_letter = dict(zip(letters, picture.axes, strict=True))
     for letter in "XYZ":
         axis = by_letter.get(letter)
@@ -121,12 +123,17 @@ def _ome(picture: Picture, letters: str, path: Path) -> Dialect:
         unit = "d" if time.unit == "day" else time.unit
         metadata |= {"TimeIncrement": time.step, "TimeIncrementUnit": unit}
     channels = [channel for channel in picture.channels if channel.name or channel.color]
-    if channels and "C" in letters:
-        described: dict[str, Any] = {"Name": [channel.name for channel in picture.channels]}
+    if channels and any(axis.name == "c" for axis in picture.axes):
+        described: dict[str, Any] = {
+            "Name": [_xml_text(channel.name) for channel in picture.channels]
+        }
         if all(channel.color for channel in picture.channels):
             described["Color"] = [_rgba(channel.color) for channel in picture.channels]
         metadata["Channel"] = described
     metadata["MapAnnotation"] = {NOTES_KEY: write_notes(picture.notes())}
+    if picture.objects:
+        table = {"Namespace": OBJECTS_KEY, "Value": write_notes(picture.objects)}
+        metadata["CommentAnnotation"] = table
     x, y = by_letter["X"], by_letter["Y"]
     photometric = "rgb" if picture.rgb else "minisblack"
     if x.unit not in MICROMETRES or y.unit not in MICROMETRES:
@@ -141,6 +148,12 @@ def _ome(picture: Picture, letters: str, path: Path) -> Dialect:
         resolution_unit=3 if fits else None,
         photometric=photometric,
     )
+
+
+def _xml_text(text: str) -> str:
+    """Return what of a text XML can hold; names of files may have bytes that are no text."""
+    known = text.encode("utf-8", "replace").decode()
+    return _NOT_XML.sub("", known)
 
 
 def _rgba(color: tuple[int, int, int] | None) -> int:
@@ -173,7 +186,8 @@ def _imagej(picture: Picture, letters: str, path: Path) -> Dialect:
         metadata["finterval"] = time.step
         if time.unit != "s":
             metadata["tunit"] = _ascii(time.unit)
-    metadata["Info"] = f"{NOTES_KEY} = {write_notes(picture.notes())}"
+    notes = picture.notes() | ({"objects": dict(picture.objects)} if picture.objects else {})
+    metadata["Info"] = f"{NOTES_KEY} = {write_notes(notes)}"
     if resolution is not None and not all(1e-9 < value < 4e9 for value in resolution):
         return _ome(picture, letters, path)
     return Dialect(

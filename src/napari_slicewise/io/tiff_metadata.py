@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel, ImageInfo, ImageWarning
 from napari_slicewise.io.imagej_metadata import imagej_missing_planes, imagej_steps
+from napari_slicewise.io.object_table import read_columns
 from napari_slicewise.io.ome_xml import OmeImage, parse_ome
 from napari_slicewise.io.own_notes import read_notes
 from napari_slicewise.io.plain_values import plain
@@ -119,6 +120,7 @@ def series_info(
         if position != channel_axis
     )
     count = 1 if channel_axis is None else shape[channel_axis]
+    own = {key: value for key, value in notes.own.items() if key != "objects"}
     made = () if notes.vendor is None else notes.vendor.channels
     listing = series_listing(tif, notes.ome)
     spoken = ChannelNotes(notes.imagej, image, made, notes.micromanager)
@@ -137,10 +139,11 @@ def series_info(
         compression=tag_name(page.compression).lower(),
         tiled=bool(page.is_tiled),
         flavour=series.kind,
-        metadata=dict(notes.raw) | ({"slicewise": notes.own} if notes.own else {}),
+        metadata=dict(notes.raw) | ({"slicewise": own} if own else {}),
         warnings=notes.warnings + _contradictions(series, levels[0], notes, image),
         listing=listing,
         position=() if image is None else image.position,
+        objects=read_columns(notes.own.get("objects")),
     )
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicewise.errors import ImageError
 from napari_slicewise.io.array_keys import dropped, full_key, positions, span
 from napari_slicewise.io.file_lease import FileLease
+from napari_slicewise.io.file_stamp import FileStamp, changed
 from napari_slicewise.io.lazy_array import LazyArray
 from napari_slicewise.io.tiff_damage import corrupt, explain_damage
 from napari_slicewise.io.tiff_segments import Region, blank, read_plain, read_segments
@@ -65,6 +67,8 @@ class PageArray(LazyArray):
         self.page_count = math.prod(self.leading_shape)
         self._transform = level.transform
         self.planes_held = self.page_count
+        self._stamp = FileStamp(self._keyframe.parent.filehandle.path)
+        self._newer: PageArray | None = None
 
     def __reduce__(self) -> tuple[Callable[..., Any], Any]:
         """Travel to other processes as the name of the file."""
@@ -102,6 +106,9 @@ class PageArray(LazyArray):
         whole = all(isinstance(n, Integral) for n in (*keyframe.shaped, *self.shape))
         if 0 in self.shape or keyframe.dtype is None or not whole:
             raise corrupt(self._path, f"it claims an image of shape {self.shape}")
+        parts, separate = len(keyframe.dataoffsets), keyframe.shaped[0]
+        if 0 < parts < separate:  # each sample has a strip of its own at least
+            raise corrupt(self._path, f"it claims {separate} samples a pixel, and holds {parts}")
         page_bytes = math.prod(self.page_shape) * self.dtype.itemsize
         stored = sum(keyframe.databytecounts)
         if page_bytes > _LARGE_PAGE_BYTES and page_bytes > 5000 * max(1, stored):
@@ -203,6 +210,9 @@ class PageArray(LazyArray):
         -------
         ``(depth, y, x, sample)``, depth and samples only where there are several.
         """
+        current = self._current()
+        if current is not self:
+            return current.read_page(number, rows, columns)
         _, _, height, width, _ = self._keyframe.shaped
         rows = slice(*rows.indices(height)[:2])
         columns = slice(*columns.indices(width)[:2])
@@ -215,6 +225,31 @@ class PageArray(LazyArray):
         if self._samples == 1:
             block = block[..., 0]
         return block if self._keyframe.shaped[1] > 1 else block[0]
+
+    def _current(self) -> PageArray:
+        """Return the array of the file as it is now; self unless the file was written anew.
+
+        A layer that is saved over its own file goes on with the new one. A file that grows while
+        it is recorded keeps its earlier pages where they are.
+        """
+        current = self._newer or self
+        if current._stamp.still_holds() or current._stamp.is_gone():
+            return current  # of a file that is gone the read itself will tell
+        now = FileStamp(current._stamp.path)
+        make, arguments = self._reopen
+        try:
+            fresh: PageArray = make(*arguments)
+        except (ImageError, LookupError) as error:
+            if now.may_have_grown(current._stamp):
+                return current
+            raise changed(self._path) from error
+        if fresh.shape == self.shape and fresh.dtype == self.dtype:
+            self._newer = fresh
+            return fresh
+        if now.may_have_grown(current._stamp) and fresh.page_shape == self.page_shape:
+            current._stamp = now
+            return current
+        raise changed(self._path)
 
     def _read_block(self, number: int, region: Region) -> NDArray[Any]:
         """Read a region of a page as ``(separate sample, depth, y, x, contiguous sample)``."""

@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from napari_slicewise.errors import OutputError
 from napari_slicewise.io.atomic_file import check_output, explain_output, replacing
 from napari_slicewise.io.image_info import Axis
+from napari_slicewise.io.object_table import Columns, ObjectCounter, join_columns
 from napari_slicewise.io.picture import Kind, Picture
 from napari_slicewise.io.slice_spool import SliceSpool
 from napari_slicewise.io.tiff_dialects import Dialect, choose_dialect
@@ -73,7 +74,7 @@ class LabelsWriter:
         self.picture = picture
         self._dtype = dtype
         check_output(path, inputs)
-        likely = _likely_dtype(dtype, picture.kind)
+        likely = _likely_dtype(dtype)
         choose_dialect(path, picture, likely)  # fails now rather than after an hour of work
         with explain_output(path):
             self._spool = SliceSpool(picture.shape, 3 if picture.rgb else 2, path.parent)
@@ -126,12 +127,22 @@ class LabelsWriter:
         """
         try:
             dtype = _stored_dtype(self._dtype, self._spool, self.picture.kind)
-            dialect = choose_dialect(self.path, self.picture, dtype)
+            picture = replace(self.picture, objects=self._objects(dtype))
+            dialect = choose_dialect(self.path, picture, dtype)
             with replacing(self.path) as temporary:
                 _write(temporary, dialect, self._spool, dtype)
                 _compare(temporary, self.path, self._spool, dtype)
         finally:
             self._spool.close()
+
+    def _objects(self, dtype: np.dtype[Any]) -> Columns:
+        """Return the table of the objects, with what is known of them besides."""
+        if self.picture.kind != "labels" or dtype.kind != "u":
+            return {}
+        counter = ObjectCounter(self.picture.axes)
+        for index in np.ndindex(*self._spool.leading_shape):
+            counter.add(index, self._spool.read(index, dtype))
+        return join_columns(counter.columns(), self.picture.objects)
 
     def abort(self) -> None:
         """Write nothing."""
@@ -153,8 +164,10 @@ def _stored_dtype(dtype: np.dtype[Any], spool: SliceSpool, kind: Kind) -> np.dty
     ImageJ opens uint32 as float32, which is exact up to 2^24 only, so labels are
     uint16 wherever they fit.
     """
+    if kind == "image" and dtype.kind in "ui" and dtype.itemsize > 4:
+        return _narrower(dtype, spool)
     if kind == "image" or dtype.kind not in "ui":
-        return _likely_dtype(dtype, kind)
+        return _likely_dtype(dtype)
     if spool.lowest < 0:
         raise OutputError("Labels must not be negative.", "Renumber them from 1.")
     if dtype.itemsize == 1 and spool.highest <= 255:
@@ -166,13 +179,27 @@ def _stored_dtype(dtype: np.dtype[Any], spool: SliceSpool, kind: Kind) -> np.dty
     return np.dtype(np.uint32)
 
 
-def _likely_dtype(dtype: np.dtype[Any], kind: Kind) -> np.dtype[Any]:
+def _likely_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of the file as far as it can be told before the values are known."""
     if dtype.kind == "b":
         return np.dtype(np.uint8)
     if dtype.kind == "f" and dtype.itemsize < 4:
         return np.dtype(np.float32)
-    return np.dtype(np.uint32) if kind == "labels" and dtype.itemsize > 4 else dtype
+    wide = dtype.kind in "ui" and dtype.itemsize > 4
+    return np.dtype(np.uint32) if wide else dtype
+
+
+def _narrower(dtype: np.dtype[Any], spool: SliceSpool) -> np.dtype[Any]:
+    """Return 32 bits for numbers of 64, which no TIFF viewer reads."""
+    for narrow in (np.dtype(np.int32), np.dtype(np.uint32)):
+        limits = np.iinfo(narrow)
+        if limits.min <= spool.lowest and spool.highest <= limits.max:
+            return narrow
+    raise OutputError(
+        f"The values ({spool.lowest:g} to {spool.highest:g}) need {dtype.name}, which TIFF viewers "
+        "cannot read.",
+        "Save as .ome.zarr, or convert them to float32.",
+    )
 
 
 def _write(path: Path, dialect: Dialect, spool: SliceSpool, dtype: np.dtype[Any]) -> None:

@@ -179,6 +179,21 @@ def _hamamatsu(tif: Any) -> VendorNotes | None:
     return VendorNotes(_plane_steps(steps[0], steps[1], "µm"))
 
 
+def _digital_micrograph(tif: Any) -> VendorNotes | None:
+    """Gatan DigitalMicrograph: units (65003, 65004) and steps (65009, 65010) in private tags.
+
+    An image without calibration has steps of 1 and no units. Which of the two stands for the
+    columns is published nowhere, so only square pixels are taken.
+    """
+    tags = tif.pages.first.tags
+    units = [tags.valueof(code) for code in (65003, 65004)]
+    steps = [tags.valueof(code) for code in (65009, 65010)]
+    if units[0] != units[1] or steps[0] != steps[1] or not isinstance(steps[0], float):
+        return None
+    found = _plane_steps(steps[0], steps[1], units[0])
+    return VendorNotes(found) if found else None
+
+
 def _scanimage(tif: Any) -> VendorNotes | None:
     """ScanImage: only a z step and a frame rate are given in physical units."""
     if not tif.is_scanimage:
@@ -224,4 +239,5 @@ _READERS: tuple[Callable[[Any], VendorNotes | None], ...] = (
     _aperio,
     _hamamatsu,
     _scanimage,
+    _digital_micrograph,
 )

@@ -80,7 +80,12 @@ def lay_out_axes(picture: Picture) -> ZarrLayout:
 
 
 def zarr_attributes(
-    picture: Picture, layout: ZarrLayout, levels: int, limits: Limits, version: Version
+    picture: Picture,
+    layout: ZarrLayout,
+    levels: int,
+    limits: Limits,
+    version: Version,
+    source: str = "",
 ) -> dict[str, Any]:
     """Return the attributes of the group, checked against the rules of the format.
 
@@ -96,6 +101,8 @@ def zarr_attributes(
         Lowest and highest value of each channel.
     version
         Version of the format.
+    source
+        Of labels: the way from their folder to that of the image.
 
     Raises
     ------
@@ -119,13 +126,28 @@ def zarr_attributes(
     if version == "0.5":
         ome["version"] = version
     if picture.kind == "labels":
-        ome["image-label"] = {"version": version}
+        ome["image-label"] = _image_label(picture, version, source)
     elif picture.rgb or any(channel.name or channel.color for channel in picture.channels):
         channels = _RGB if picture.rgb else picture.channels
         ome["omero"] = {"channels": _omero(channels, limits), "rdefs": {"model": "color"}}
     _check(ome, version)
     notes = {NOTES_KEY: plain(picture.notes())}
     return {"ome": ome, **notes} if version == "0.5" else {**ome, **notes}
+
+
+def _image_label(picture: Picture, version: Version, source: str) -> dict[str, Any]:
+    """Return what OME-Zarr says of labels: the image they belong to, and a row an object."""
+    label: dict[str, Any] = {"version": version}
+    if source:
+        label["source"] = {"image": source}
+    numbers = picture.objects.get("index", ())
+    names = [name for name in picture.objects if name != "index"]
+    if numbers:
+        label["properties"] = [
+            {"label-value": number} | {name: picture.objects[name][row] for name in names}
+            for row, number in enumerate(numbers)
+        ]
+    return label
 
 
 def _axis(axis: Axis, kind: str) -> dict[str, str]:

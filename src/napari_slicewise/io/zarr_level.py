@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicewise.errors import ImageError
 from napari_slicewise.io.array_keys import dropped, full_key, positions, span
+from napari_slicewise.io.file_stamp import FileStamp, changed
 from napari_slicewise.io.lazy_array import LazyArray
-from napari_slicewise.io.tiff_damage import explain_damage
+from napari_slicewise.io.tiff_damage import explain_damage, short_name
 
 __all__ = ["ZarrLevel", "open_level"]
 
@@ -51,6 +53,8 @@ class ZarrLevel(LazyArray):
         self.shape = tuple(int(array.shape[axis]) for axis in order)
         stored = array.shards or array.chunks  # a shard is one file
         self._chunks = tuple(int(stored[axis]) for axis in order)
+        name = "zarr.json" if array.metadata.zarr_format == 3 else ".zarray"
+        self._stamp = FileStamp(str(Path(folder) / name))
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -75,6 +79,7 @@ class ZarrLevel(LazyArray):
         ImageError
             When the folder is gone or a chunk is damaged.
         """
+        self._check()
         keys = full_key(key, self.shape)
         picks = [positions(k, size) for k, size in zip(keys, self.shape, strict=True)]
         spans = [span(pick) for pick in picks]
@@ -88,3 +93,20 @@ class ZarrLevel(LazyArray):
             if pick != range(part.start, part.stop):
                 block = block.take([position - part.start for position in pick], axis)
         return np.asarray(block[dropped(keys)])
+
+    def _check(self) -> None:
+        """Look whether the array is still there: to zarr a chunk that is gone is a chunk of zeros.
+
+        Raises
+        ------
+        ImageError
+            When the folder is gone, or holds another array.
+        """
+        if self._stamp.still_holds():
+            return
+        if self._stamp.is_gone():
+            raise ImageError(f"{short_name(self._folder)} is gone.", "Was it moved or deleted?")
+        fresh = open_level(self._folder, self._order)
+        if (fresh.shape, fresh.dtype) != (self.shape, self.dtype):
+            raise changed(self._folder)
+        self._array, self._chunks, self._stamp = fresh._array, fresh._chunks, fresh._stamp

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.image_info import Axis, ImageInfo, SeriesEntry
+from napari_slicewise.io.object_table import read_columns
 from napari_slicewise.io.plain_values import plain
 from napari_slicewise.io.tiff_damage import short_name
 from napari_slicewise.io.units import clean_unit, step_of
@@ -163,7 +164,6 @@ def _open(
     names = [scales.axes[axis] for axis in order]
     channel_axis = names.index("c") if "c" in names else None
     own = _own_steps(node)
-    left_out = tuple(text for text in scales.unitless if text.split()[0] not in own)
     shape = levels[0].shape
     axes: list[Axis] = [
         calibrated_axis(axis, shape[position], dict(scales.steps) | own)
@@ -187,11 +187,18 @@ def _open(
         tiled=True,
         flavour=f"OME-Zarr {node.version}",
         metadata=_metadata(node),
-        warnings=(*found.warnings, *complaints(node), *_unitless(left_out)),
+        warnings=(*found.warnings, *complaints(node), *_unitless(scales, own)),
         listing=listing,
         position=scales.position,
+        objects=_objects(node),
     )
     return info, levels
+
+
+def _objects(node: ZarrNode) -> dict[str, list[Any]]:
+    """Return the table of objects among what is said of labels."""
+    label = node.ome.get("image-label")
+    return read_columns(label.get("properties")) if isinstance(label, dict) else {}
 
 
 def _image_node(found: _Found, name: str) -> ZarrNode:
@@ -236,7 +243,9 @@ def _metadata(node: ZarrNode) -> dict[str, Any]:
     return metadata
 
 
-def _unitless(left_out: Sequence[str]) -> tuple[str, ...]:
+def _unitless(scales: Multiscale, own: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say which steps have no unit that is known, but for those that our own notes give."""
+    left_out = [text for text in scales.unitless if text.split()[0] not in own]
     if not left_out:
         return ()
     return (f"Steps without a known unit are left out ({', '.join(left_out)})",)

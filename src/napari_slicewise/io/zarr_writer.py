@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from napari_slicewise.errors import OutputError
 from napari_slicewise.io.atomic_file import explain_output
 from napari_slicewise.io.atomic_folder import Draft, FolderDraft, check_output_folder
+from napari_slicewise.io.object_table import Columns, ObjectCounter, join_columns
 from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.zarr_document import Version, lay_out_axes, zarr_attributes
 from napari_slicewise.io.zarr_labels_group import labels_version, register_labels
@@ -116,12 +117,15 @@ class ZarrWriter:
         """
         try:
             count = len(self._levels.arrays)
-            limits = self._limits()
-            attributes = zarr_attributes(self.picture, self._layout, count, limits, self._version)
             with explain_output(self.path):
-                open_attributes(self._draft.folder).update(attributes)
                 if not all(self._levels.holds(stored) for stored in self._stored.values()):
                     raise OutputError(f"{self.path.name} did not come back as it was written.")
+                picture = replace(self.picture, objects=self._objects())
+            attributes = zarr_attributes(
+                picture, self._layout, count, self._limits(), self._version, self._source()
+            )
+            with explain_output(self.path):
+                open_attributes(self._draft.folder).update(attributes)
             self._draft.commit()
             register_labels(self.path, self._version)
         finally:
@@ -146,6 +150,19 @@ class ZarrWriter:
 
     def _open_levels(self, dtype: np.dtype[Any]) -> ZarrLevels:
         return create_levels(self._draft.folder, self.picture, dtype, self._version)
+
+    def _source(self) -> str:
+        """Return the way from labels to the image that they lie in."""
+        return "../../" if labels_version(self.path) is not None else ""
+
+    def _objects(self) -> Columns:
+        """Return the table of the objects, with what is known of them besides."""
+        if self.picture.kind != "labels" or self._levels.arrays[0].dtype.kind != "u":
+            return {}
+        counter = ObjectCounter(self.picture.axes)
+        for index in self._stored:
+            counter.add(index, self._levels.read(index))
+        return join_columns(counter.columns(), self.picture.objects)
 
     def _limits(self) -> dict[int, tuple[float, float]]:
         """Return each channel's lowest and highest value, for the metadata."""

@@ -19,6 +19,7 @@ _PRECISIONS = [
     ("32 bit", "float32"),
     ("bfloat16, faster", "bfloat16"),
     ("16 bit, for GPUs", "float16"),
+    ("8 bit, checked", "int8"),
 ]
 _TILES = (128, 256, 512, 1024, 2048)
 _BATCHES = (1, 2, 4, 8, 16, 32)
@@ -39,10 +40,9 @@ class AdvancedOptions(QCollapsible):
             ("Intensities", self._intensities),
             ("Tile", self._tile),
             ("Batch", self._batch),
-            ("Smallest", self._smallest),
+            ("Least depth", self._depth),
         ):
             rows.add(title, field)
-        rows.add_below(self._split)
         rows.add_below(self._link)
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -67,16 +67,20 @@ class AdvancedOptions(QCollapsible):
             intensity_range=self._intensities.currentData(),
             tile=self._tile.currentData(),
             batch=self._batch.currentData(),
-            smallest=self._smallest.value(),
-            split=self._split.isChecked(),
             link=self._link.isChecked(),
+            least_slices=self._depth.value(),
         )
+
+    def suggest_depth(self, slices: int) -> None:
+        """Set the usual least depth of an image, unless the user has chosen one."""
+        if self._depth.value() == self._suggested:
+            self._depth.setValue(slices)
+            self._suggested = slices
 
     def fit(self, *, objects: bool, stack: bool) -> None:
         """Grey out what makes no difference to the result that is asked for."""
-        self._smallest.setEnabled(objects)
-        self._split.setEnabled(objects)
         self._link.setEnabled(objects and stack)
+        self._depth.setEnabled(objects and stack and self._link.isChecked())
         self._intensities.setEnabled(stack)
 
     def _make_machine_fields(self) -> None:
@@ -105,23 +109,23 @@ class AdvancedOptions(QCollapsible):
         self._batch.fill([(_AUTOMATIC, None), *((str(size), size) for size in _BATCHES)])
 
     def _make_object_fields(self) -> None:
-        self._smallest = QSpinBox()
-        self._smallest.setObjectName("smallest")
-        self._smallest.setAccessibleName("Smallest object")
-        self._smallest.setToolTip("Objects of fewer pixels in a slice are left out.")
-        self._smallest.setRange(0, 1_000_000)
-        self._smallest.setValue(16)
-        self._smallest.setSuffix(" px")
-        self._split = QCheckBox("Split touching objects")
-        self._split.setObjectName("split")
-        self._split.setToolTip("Cut clumps where their outline narrows.")
+        self._suggested = 1
+        self._depth = QSpinBox()
+        self._depth.setObjectName("least_depth")
+        self._depth.setAccessibleName("Least depth")
+        self._depth.setToolTip(
+            "Linked objects in fewer slices are left out when the run is complete, unless the\n"
+            "end of the stack cuts them. What you painted on stays. 1 keeps all."
+        )
+        self._depth.setRange(1, 99)
+        self._depth.setSuffix(" slices")
         self._link = QCheckBox("Link through slices")
         self._link.setObjectName("link")
         self._link.setToolTip(
             "Give an object the same number in neighbouring slices, or time points."
         )
-        for box in (self._split, self._link):
-            box.setChecked(True)
+        self._link.setChecked(True)
+        self._link.toggled.connect(self._depth.setEnabled)
 
     def _label_the_button(self) -> None:
         button = self.toggleButton()
@@ -130,7 +134,7 @@ class AdvancedOptions(QCollapsible):
         self._point_the_arrow(self.isExpanded())
         button.setObjectName("advanced_button")
         button.setAccessibleName("Advanced options")
-        button.setToolTip("Device, precision, splitting and linking of objects, memory.")
+        button.setToolTip("Device, precision, linking of objects, memory.")
 
     def _point_the_arrow(self, expanded: bool) -> None:  # noqa: FBT001 - a slot of Qt's
         self.setText("▾  Advanced" if expanded else "▸  Advanced")

@@ -8,9 +8,8 @@ from typing import Any
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
-from superqt import QLabeledDoubleSlider
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_slicewise.app.segment import SegmentController
 from napari_slicewise.errors import ImageError, SlicewiseError
@@ -19,13 +18,18 @@ from napari_slicewise.inference.request import Request, visiting_order
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.advanced import AdvancedOptions
 from napari_slicewise.widgets.image_chooser import ImageChooser
+from napari_slicewise.widgets.into_chooser import IntoChooser
 from napari_slicewise.widgets.layer_source import layer_source, shown_index
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.model_chooser import ModelChooser
-from napari_slicewise.widgets.rows import Choice, Rows
+from napari_slicewise.widgets.rows import Choice, Rows, counted
 from napari_slicewise.widgets.run_row import RunRow, is_dark
-from napari_slicewise.widgets.runs import Runs
 from napari_slicewise.widgets.slices_chooser import SlicesChooser
+from napari_slicewise.widgets.stack_facts import anisotropy, pixel_um2, usual_depth
+from napari_slicewise.widgets.tune_count import ObjectCount
+from napari_slicewise.widgets.tune_live import Asked, LiveTuning
+from napari_slicewise.widgets.tune_runs import TunedRuns
+from napari_slicewise.widgets.tune_section import TuneSection
 
 __all__ = ["SegmentForm"]
 
@@ -43,6 +47,8 @@ class SegmentForm(QWidget):
         Of the worker process; owned by the form from now on.
     """
 
+    review_wanted = Signal()  # of the labels that are selected
+
     def __init__(self, viewer: ViewerModel, controller: SegmentController) -> None:
         super().__init__()
         self.viewer = viewer
@@ -51,12 +57,15 @@ class SegmentForm(QWidget):
         self._images = ImageChooser(viewer)
         self._models = ModelChooser()
         self._slices = SlicesChooser()
-        self._threshold = _make_threshold()
+        self._tune = TuneSection()
         self._output = Choice("output", "Result", "What is added to the viewer.")
         self._output.fill([("Objects, numbered", "labels"), ("Class mask", "classes")])
+        self._into = IntoChooser()
         self._advanced = AdvancedOptions()
         self._row = RunRow()
-        self._runs = Runs(viewer, controller, self._links, self)
+        self._runs = TunedRuns(viewer, controller, self._links, self)
+        self._objects = ObjectCount(viewer, self)
+        self._live = LiveTuning(viewer, self._runs, self._tune, self._ask, self._links)
         self._lay_out()
         self._connect()
         self._on_model()
@@ -64,7 +73,7 @@ class SegmentForm(QWidget):
         if self._models.model and self._models.spec is None:
             self._runs.inspect(self._models.model)
         self._runs.warm_up()
-        self._end_with_the_window()
+        self._release = self._links.end_with(self)
 
     def segment(self) -> None:
         """Begin the run that the form describes, or say why that is impossible."""
@@ -75,7 +84,9 @@ class SegmentForm(QWidget):
             image, source = self._require_image()
             request = self._request(image, source)
             self._row.show_waiting()
-            self._runs.start(image, source, request)
+            self._runs.start(image, source, request, self._into.target)
+            self._into.forget()
+            self._update()
         except SlicewiseError as error:
             self._row.show_no_progress()
             self._row.show_problem(str(error))
@@ -97,32 +108,23 @@ class SegmentForm(QWidget):
     def close_down(self) -> None:
         """End the run and the worker; hear nothing more from the viewer."""
         if self._links.open:
-            # Or else the garbage collector, when it destroys this, calls what it took apart.
             self.destroyed.disconnect(self._release)
+            self._live.close()
+            self._objects.close()
             self._runs.close()
             self._links.release()
 
-    def _end_with_the_window(self) -> None:
-        """End the worker when the viewer's window, or the program, is closed."""
-        links, app = self._links, QApplication.instance()
-
-        def release() -> None:
-            links.release()
-
-        self._release = release
-        self.destroyed.connect(release)
-        app.aboutToQuit.connect(release)
-        links.at_end(lambda: app.aboutToQuit.disconnect(release))
-
     def _lay_out(self) -> None:
         shape = Rows()
-        shape.add("Threshold", self._threshold)
         shape.add("Result", self._output)
+        shape.add("Into", self._into)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
-        for part in (self._images, self._models, self._slices, shape, self._advanced, self._row):
+        for part in (self._images, self._models, self._slices, shape, self._advanced):
             layout.addWidget(part)
+        layout.addWidget(self._row)
+        layout.addWidget(self._tune)
         layout.addStretch(1)
         self.setMinimumWidth(MINIMUM_WIDTH)
 
@@ -135,6 +137,8 @@ class SegmentForm(QWidget):
         self._row.segment_pressed.connect(self.segment)
         self._row.stop_pressed.connect(self.stop)
         self._runs.changed.connect(self._update)
+        self._objects.counted.connect(self._on_count)
+        self._tune.review_pressed.connect(self._on_review)
         self._runs.said.connect(self._on_said)
         self._runs.troubled.connect(self._on_trouble)
         self._runs.progressed.connect(self._row.show_progress)
@@ -158,6 +162,18 @@ class SegmentForm(QWidget):
             raise ImageError("Open an image to begin.", "File > Open, or File > Open Sample.")
         return image, layer_source(image, self.viewer.dims, self._images.channels)
 
+    def _ask(self) -> Asked:
+        """Return what live tuning has to know.
+
+        Raises
+        ------
+        SlicewiseError
+            When nothing can be asked for.
+        """
+        image, source = self._require_image()
+        shown = shown_index(image, source, self.viewer.dims)
+        return Asked(image, source, self._request(image, source), self._models.require(), shown)
+
     def _request(self, image: Image, source: ArraySource) -> Request:
         spec = self._models.require()
         channel_recipe(spec, source.channels, rgb=source.rgb)
@@ -166,24 +182,32 @@ class SegmentForm(QWidget):
             model=self._models.model,
             indices=visiting_order(self._slices.indices(source, shown), shown),
             output=self._output.currentData(),
-            threshold=self._threshold.value(),
+            anisotropy=anisotropy(image, source),
         )
-        return self._advanced.apply_to(request)
+        return self._tune.apply_to(self._advanced.apply_to(request))
 
     def _update(self, *_: Any) -> None:
         """Bring everything that depends on the choices up to date."""
-        source, shown, reason = None, (), None
+        source, shown, reason, pixel = None, (), None, None
         try:
             image, source = self._require_image()
             shown = shown_index(image, source, self.viewer.dims)
+            pixel = pixel_um2(image, source)
             self._slices.fit(source)
+            self._advanced.suggest_depth(usual_depth(image, source))
+            self._into.offer(self._runs.targets(image, source, self._output.currentData()))
             channel_recipe(self._models.require(), source.channels, rgb=source.rgb)
         except SlicewiseError as error:
             reason = error
         self._slices.describe(source, shown)
         self._models.describe(source)
         spec = self._models.spec
-        self._threshold.setEnabled(spec is None or spec.output != "classes")
+        self._watch_objects()
+        self._tune.fit(
+            objects=self._output.currentData() == "labels",
+            threshold=spec is None or spec.output != "classes",
+            pixel_um2=pixel,
+        )
         self._advanced.fit(
             objects=self._output.currentData() == "labels",
             stack=source is not None and bool(source.leading_shape),
@@ -196,6 +220,24 @@ class SegmentForm(QWidget):
             self._row.say(reason.message, more=str(reason))
         else:
             self._row.say(self._words)
+        self._live.follow()
+
+    def _watch_objects(self) -> None:
+        """Count the objects of the latest result, which Review leads to."""
+        latest = self._runs.latest
+        objects = latest is not None and latest.request.output == "labels"
+        self._objects.watch(latest if objects else None)
+        if not objects:
+            self._tune.count("", review=False)
+
+    def _on_count(self, objects: int) -> None:
+        self._tune.count(counted(objects, "object"), review=True)
+
+    def _on_review(self) -> None:
+        result = self._objects.result
+        if result is not None and result.labels in self.viewer.layers:
+            self.viewer.layers.selection.active = result.labels
+            self.review_wanted.emit()
 
     def _on_said(self, words: str) -> None:
         self._words = words
@@ -225,29 +267,9 @@ class SegmentForm(QWidget):
     def _on_model(self) -> None:
         spec = self._models.spec
         if spec is not None:
-            self._threshold.setValue(spec.threshold)
-            text = f"The model's own is {spec.threshold:g}." if spec.output != "classes" else ""
-            self._threshold.setToolTip(f"{_THRESHOLD_TIP}\n{text}".strip())
+            self._tune.follow_model(spec)
         self._update()
 
     def _on_trouble(self, text: str) -> None:
         self._row.show_problem(text)
         show_error(text)
-
-
-_THRESHOLD_TIP = (
-    "How sure the network must be that a pixel belongs to an object, from 0 to 1.\n"
-    "Lower finds more and larger objects."
-)
-
-
-def _make_threshold() -> QLabeledDoubleSlider:
-    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-    slider.setObjectName("threshold")
-    slider.setAccessibleName("Threshold")
-    slider.setToolTip(_THRESHOLD_TIP)
-    slider.setRange(0.0, 1.0)
-    slider.setSingleStep(0.01)
-    slider.setDecimals(2)
-    slider.setValue(0.5)
-    return slider

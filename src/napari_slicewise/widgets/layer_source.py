@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Layer
+from numpy.typing import NDArray
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.source import ArraySource, SliceIndex
@@ -16,10 +18,13 @@ __all__ = [
     "ChannelChoice",
     "channel_axes",
     "data_position",
+    "displayed_plane",
     "full_resolution",
     "layer_source",
     "named_channel_axis",
+    "pixels_to_world",
     "shown_index",
+    "world_to_pixels",
 ]
 
 CHANNEL_NAMES = frozenset({"c", "ch", "channel", "channels"})
@@ -104,24 +109,40 @@ def shown_index(layer: Layer, source: ArraySource, dims: Dims) -> SliceIndex:
 def data_position(layer: Layer, dims: Dims, plane: tuple[int, int]) -> tuple[int, ...]:
     """Return where the sliders stand, in a layer's own pixels; 0 on the axes of the plane.
 
-    The sliders count in world units, which are those of the finest layer: napari
-    converts them to the layer's own units before it slices, ``Layer.world_to_data``
-    does not. Layers share the trailing axes. Positions outside the layer are moved
-    to its border.
+    Positions outside the layer are moved to its border.
     """
     point = np.array(dims.point[-layer.ndim :], dtype=float)
     point[list(plane)] = 0.0
-    world_units = getattr(dims, "units", None)  # since napari 0.9
-    if world_units is not None and len(world_units) >= layer.ndim:
-        factors = [
-            (1 * world).to(own).magnitude
-            for world, own in zip(world_units[-layer.ndim :], layer.units, strict=True)
-        ]
-        point *= factors
     shape = full_resolution(layer).shape[: layer.ndim]
-    position = np.round(np.asarray(layer.world_to_data(point), dtype=float))
+    position = np.round(world_to_pixels(layer, dims, point))
     clipped = np.clip(position, 0, np.array(shape) - 1).astype(int)
     return tuple(0 if axis in plane else int(clipped[axis]) for axis in range(layer.ndim))
+
+
+def world_to_pixels(layer: Layer, dims: Dims, point: Sequence[float]) -> NDArray[np.float64]:
+    """Return a point of the viewer's world in a layer's own pixels.
+
+    Sliders and mouse count in world units, which are those of the finest layer: napari
+    converts them to the layer's own units before it slices, ``Layer.world_to_data``
+    does not. Layers share the trailing axes.
+    """
+    own_point = np.array(point[-layer.ndim :], dtype=float) * _own_units(layer, dims)
+    return np.asarray(layer.world_to_data(own_point), dtype=float)
+
+
+def pixels_to_world(layer: Layer, dims: Dims, position: Sequence[float]) -> NDArray[np.float64]:
+    """Return where a layer's pixel lies in the viewer's world, on the axes that the layer has."""
+    world = np.asarray(layer.data_to_world(np.asarray(position, dtype=float)), dtype=float)
+    return world / _own_units(layer, dims)
+
+
+def _own_units(layer: Layer, dims: Dims) -> NDArray[np.float64]:
+    """Return for each axis of a layer how many of its units a unit of the world is."""
+    world_units = getattr(dims, "units", None)  # since napari 0.9
+    if world_units is None or len(world_units) < layer.ndim:
+        return np.ones(layer.ndim)
+    pairs = zip(world_units[-layer.ndim :], layer.units, strict=True)
+    return np.array([(1 * world).to(own).magnitude for world, own in pairs])
 
 
 def displayed_plane(layer: Layer, dims: Dims, channel_axis: int | None) -> tuple[int, int] | None:

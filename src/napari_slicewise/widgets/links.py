@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtWidgets import QApplication, QWidget
+
 __all__ = ["Links"]
 
 
@@ -27,6 +29,26 @@ class Links:
     def at_end(self, act: Callable[[], Any]) -> None:
         """Have something done when the links are released."""
         self._ends.append(act)
+
+    def end_with(self, widget: QWidget) -> Callable[[], None]:
+        """Release when a widget's window, or the program, is closed.
+
+        Returns
+        -------
+        Callable
+            What ``widget.destroyed`` is connected to: to be disconnected by who releases
+            earlier, or else the garbage collector, when it destroys the widget, calls
+            what it took apart.
+        """
+        app = QApplication.instance()
+
+        def release() -> None:
+            self.release()
+
+        widget.destroyed.connect(release)
+        app.aboutToQuit.connect(release)
+        self.at_end(lambda: app.aboutToQuit.disconnect(release))
+        return release
 
     def release(self) -> None:
         """Cut and end everything, the latest first. A second call does nothing."""

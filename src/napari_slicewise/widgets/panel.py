@@ -1,4 +1,4 @@
-"""The dock widget that napari opens: one form a viewer, however often it is opened."""
+"""The dock widget that napari opens: one set of tabs a viewer, however often it is opened."""
 
 from __future__ import annotations
 
@@ -6,23 +6,81 @@ from contextlib import suppress
 from weakref import WeakSet
 
 from napari.components import ViewerModel
+from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShowEvent
-from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QShortcut, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QMainWindow,
+    QScrollArea,
+    QShortcut,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_slicewise.app.segment import SegmentController
+from napari_slicewise.widgets.correct_tab import CorrectTab
 from napari_slicewise.widgets.form import MINIMUM_WIDTH, SegmentForm
+from napari_slicewise.widgets.keep_bar import KeepBar
+from napari_slicewise.widgets.keep_layers import Keeping
 from napari_slicewise.widgets.run_row import SEGMENT_KEYS, STOP_KEYS
 
-__all__ = ["SegmentPanel"]
+__all__ = ["SegmentPanel", "open_correct_tab"]
 
 _PANELS: WeakSet[SegmentPanel] = WeakSet()
 
 
-class SegmentPanel(QWidget):
-    """The Segment panel of a viewer.
+class PanelTabs(QTabWidget):
+    """What one viewer's panel shows; it moves from dock to dock.
 
-    Opened a second time, it takes over the form of the first one, run and choices
+    Parameters
+    ----------
+    viewer
+        The viewer itself, no proxy.
+    controller
+        Of the worker process.
+    """
+
+    def __init__(self, viewer: ViewerModel, controller: SegmentController) -> None:
+        super().__init__()
+        self.setObjectName("tabs")
+        self.setAccessibleName("Steps of the work")
+        self.setDocumentMode(True)
+        self.tabBar().setExpanding(True)
+        self.tabBar().setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves it to the canvas
+        self.form = SegmentForm(viewer, controller)
+        self.correct = CorrectTab(viewer)
+        self._add(self.form, "Segment", "Let a network draw the labels.")
+        self._add(self.correct, "Correct", "Mend the labels: tools, locks, review.")
+        for button in self.tabBar().findChildren(QToolButton):  # Qt's own, for too many tabs
+            button.setToolTip("Show the other tabs.")
+        self.currentChanged.connect(self._on_tab)
+        self.form.review_wanted.connect(lambda: self.setCurrentIndex(1))
+
+    def close_down(self) -> None:
+        """End everything that the tabs do."""
+        self.correct.close_down()
+        self.form.close_down()
+
+    def _add(self, page: QWidget, title: str, tooltip: str) -> None:
+        """Add a tab; a window too low for its page scrolls it."""
+        scroll = QScrollArea()
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(page)
+        self.setTabToolTip(self.addTab(scroll, title), tooltip)
+
+    def _on_tab(self) -> None:
+        self.correct.set_active(self.currentIndex() == 1)
+
+
+class SegmentPanel(QWidget):
+    """The panel of a viewer: segment, correct.
+
+    Opened a second time, it takes over the tabs of the first one, run and choices
     included, and the first one's dock goes away: one panel and one worker a viewer.
 
     Parameters
@@ -39,35 +97,50 @@ class SegmentPanel(QWidget):
         super().__init__()
         viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         older = next((p for p in _PANELS if p.form is not None and p.form.viewer is viewer), None)
-        form = (
-            SegmentForm(viewer, controller or SegmentController())
-            if older is None
-            else (older.give_up_form())
-        )
-        self.form: SegmentForm | None = form
+        if older is None:
+            tabs = PanelTabs(viewer, controller or SegmentController())
+        else:
+            tabs = older.give_up_tabs()
+        self._tabs: PanelTabs | None = tabs
         self._shortcuts: list[QShortcut] = []
-        self._scroll = QScrollArea()
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setWidget(form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._scroll)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 4, 0, 0)
+        self._keep_bar = KeepBar(Keeping.of(viewer, tabs))  # what can be restored
+        self._layout.addWidget(self._keep_bar)
+        self._layout.addWidget(tabs)
         self.setMinimumWidth(MINIMUM_WIDTH)
         _PANELS.add(self)
 
-    def give_up_form(self) -> SegmentForm:
-        """Hand the form to another panel; this one's dock closes soon."""
-        form, self.form = self.form, None
+    @property
+    def form(self) -> SegmentForm | None:
+        """The Segment tab; None once another panel has taken it over."""
+        return None if self._tabs is None else self._tabs.form
+
+    @property
+    def correct(self) -> CorrectTab | None:
+        """The Correct tab; None once another panel has taken it over."""
+        return None if self._tabs is None else self._tabs.correct
+
+    def show_tab(self, title: str) -> None:
+        """Bring a tab to the front, by what is written on it."""
+        tabs = self._tabs
+        for position in range(0 if tabs is None else tabs.count()):
+            if tabs.tabText(position) == title:
+                tabs.setCurrentIndex(position)
+
+    def give_up_tabs(self) -> PanelTabs:
+        """Hand the tabs to another panel; this one's dock closes soon."""
+        tabs, self._tabs = self._tabs, None
+        self._keep_bar.close_down()
         self._drop_shortcuts()
-        self._scroll.takeWidget()
+        self._layout.removeWidget(tabs)
+        tabs.setParent(None)
         QTimer.singleShot(0, self._leave)
-        return form
+        return tabs
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size that fits a laptop."""
-        return QSize(360, 640)
+        return QSize(360, 670)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Make the shortcuts work in the whole window, the canvas included."""
@@ -85,9 +158,10 @@ class SegmentPanel(QWidget):
         """End everything when the dock is closed: its content then loses its parent."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._drop_shortcuts()
-            if self.form is not None:
-                self.form.close_down()
-                self.form = None
+            self._keep_bar.close_down()
+            if self._tabs is not None:
+                self._tabs.close_down()
+                self._tabs = None
         return super().event(event)
 
     def _drop_shortcuts(self) -> None:
@@ -109,3 +183,9 @@ class SegmentPanel(QWidget):
         while ancestor is not None and not isinstance(ancestor, QMainWindow):
             ancestor = ancestor.parentWidget()
         return ancestor
+
+
+def open_correct_tab(viewer: Viewer) -> None:
+    """Open the panel, or find it, and show its Correct tab: an entry of napari's menus."""
+    _, panel = viewer.window.add_plugin_dock_widget("napari-slicewise", "Segment")
+    panel.show_tab("Correct")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from napari_slicewise.io import tiff_reader
+from napari_slicewise.io.lazy_array import LazyArray
 from napari_slicewise.io.tiff_reader import LayerData, read_layers
 
 __all__ = ["get_reader", "list_images", "stage_wanted"]
 
 PLUGIN = "napari-slicewise"
 MOST_SCENES = 8  # so many open at once, those after the first hidden; of more, only the first
+_LARGEST_LOOK = 256 << 20  # bytes of a plane that is read once before it is shown
 
 Paths = str | Sequence[str]
 
@@ -42,6 +45,7 @@ def _read(path: Paths) -> list[LayerData]:
     viewer = _window_viewer()
     most = None if viewer is None else MOST_SCENES
     layers = read_layers(path, most=most, at_stage=stage_wanted())
+    _try_first_look(layers, viewer)
     if viewer is not None and layers and isinstance(path, str):
         metadata = layers[0][1]["metadata"]
         opened = {options["metadata"]["series"] for _, options, _ in layers}
@@ -49,6 +53,26 @@ def _read(path: Paths) -> list[LayerData]:
         if len(opened.intersection(scenes)) < len(scenes):
             _offer_others(viewer, Path(path))
     return layers
+
+
+def _try_first_look(layers: Sequence[LayerData], viewer: Any | None) -> None:
+    """Read what napari shows first: an error while it adds a layer leaves it half added.
+
+    Such a layer cannot be removed again, so a file whose first picture cannot be read is refused.
+    """
+    for data, options, _ in layers:
+        level = data[-1] if options.get("multiscale") else data
+        if not isinstance(level, LazyArray):
+            continue
+        leading = level.shape[: level.ndim - (3 if options.get("rgb") else 2)]
+        middles = {tuple(n // 2 for n in leading), tuple((n - 1) // 2 for n in leading)}
+        if viewer is not None:  # the layers that are there hold the sliders where they are
+            steps = viewer.dims.current_step[: viewer.dims.ndim - 2]
+            steps = (*(0,) * len(leading), *steps)[len(steps) :] if leading else ()
+            middles.add(tuple(min(step, n - 1) for step, n in zip(steps, leading, strict=True)))
+        if math.prod(level.shape[len(leading) :]) * level.dtype.itemsize <= _LARGEST_LOOK:
+            for middle in middles:
+                level[middle]
 
 
 def list_images() -> None:

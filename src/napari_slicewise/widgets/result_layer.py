@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 
-from napari_slicewise import __version__
+from napari_slicewise.editing.continuation import continue_neighbours
+from napari_slicewise.editing.errors import WideningError, widened
+from napari_slicewise.editing.least_depth import ObjectDepths
 from napari_slicewise.editing.session import EditSession
-from napari_slicewise.inference.request import Request, RunReport, SliceResult
+from napari_slicewise.inference.request import Output, Request, RunReport, SliceResult
 from napari_slicewise.io.label_store import create_labels
 from napari_slicewise.io.source import ArraySource, SliceIndex
+from napari_slicewise.widgets.edit_layer import EditLayer, edit_layer_of
 from napari_slicewise.widgets.layer_source import displayed_plane, shown_index
 from napari_slicewise.widgets.placement import Placement
+from napari_slicewise.widgets.result_notes import described, layer_name
 from napari_slicewise.widgets.undo_history import (
     fill_blanks_under_strokes,
-    forget_history,
     has_history,
     painted_numbers,
+    rename_in_history,
     unfinished_stroke,
 )
 
@@ -36,8 +39,9 @@ REFRESH_3D_S = 1.0  # between two drawings of a volume, which is uploaded whole
 class ResultLayer:
     """Labels over an image, and what it takes to write into them while a human paints.
 
-    Strokes are kept, whichever came first. Undoing a stroke that came first shows the
-    machine's labels under it.
+    Any number of runs writes here, each around what the human did and around what is
+    locked; an object that is found again keeps its number and colour. Undoing a stroke
+    that came before a run shows the machine's labels under it.
 
     Parameters
     ----------
@@ -67,53 +71,84 @@ class ResultLayer:
         earlier: Sequence[Request] = (),
     ) -> None:
         self.image = image
-        self.done: set[SliceIndex] = set()
+        self.done: set[SliceIndex] = set()  # slices that any run has written
+        self.written: set[SliceIndex] = set()  # those of the latest run
         self._viewer = viewer
         self._source = source
         self.request = request
         objects = request.output == "labels"
         placement = Placement(image, source)
         array = create_labels(placement.shape, np.dtype(np.uint32 if objects else np.uint8))
-        self._view = placement.view(array)
-        self._session = EditSession(self._view, renumber=objects)
-        self._offset = 0
+        self._session = EditSession(placement.view(array), renumber=objects)
+        self._depths = ObjectDepths()
+        self._asked: frozenset[SliceIndex] = frozenset()
         self._stale = False
         self._refreshed = 0.0
-        self.labels: Labels = placement.make_layer(array, _name(image, request, earlier))
+        self._earlier = tuple(earlier)
+        self.labels: Labels = placement.make_layer(array, layer_name(image, request, earlier))
+        # The Correct tab's tools and undo.
+        self._edits = edit_layer_of(self.labels, self._session)
         self._own_number: int | None = int(self.labels.selected_label)
         self.labels.events.paint.connect(self._on_paint)
-        self.labels.events.data.connect(self._on_data)
         viewer.add_layer(self.labels)
+        self._named = self.labels.name
 
-    def takes(self, image: Image, source: ArraySource, request: Request) -> bool:
-        """Whether a further run belongs here: the same in all but its slices, all still blank."""
+    def takes(self, image: Image, source: ArraySource, output: Output) -> bool:
+        """Whether a further run can be written here: the same slices, objects or classes alike."""
         return (
             image is self.image
             and self.labels in self._viewer.layers
             and not self.replaced
             and source == replace(self._source, data=source.data)
             and source.data is self._source.data
-            and replace(request, indices=self.request.indices) == self.request
-            and self.done.isdisjoint(request.indices)
+            and output == self.request.output
             and Placement(image, source).still_fits(self.labels)
         )
 
     @property
+    def session(self) -> EditSession:
+        """Whose the voxels are, and what is locked."""
+        return self._session
+
+    @property
+    def edits(self) -> EditLayer:
+        """The corrections of the layer."""
+        return self._edits
+
+    @property
     def replaced(self) -> bool:
-        """Whether the layer has got another array than the one that is written here."""
-        return self.labels.data is not self._view.data
+        """Whether the layer has got other labels than those that are written here.
+
+        The same labels in another type are still those.
+        """
+        return self._edits.session is not self._session
 
     @property
     def untouched(self) -> bool:
         """Whether neither the machine nor a human has put anything into the layer."""
         return not (self.done or self.replaced or has_history(self.labels))
 
-    def begin(self) -> None:
-        """Make ready for a run: its objects get numbers that nothing here has yet."""
+    def begin(self, request: Request | None = None) -> None:
+        """Make ready for a run, whose numbers mean nothing yet.
+
+        Parameters
+        ----------
+        request
+            What is asked for; None for what the layer was made for.
+        """
+        self.request = request or self.request
+        self._asked = frozenset(self.request.indices)
+        self.written = set()
+        self._depths = ObjectDepths()
+        self._session.begin_run()
+        if self.labels.name == self._named:  # not the user's own name for it
+            name = layer_name(self.image, self.request, self._earlier)
+            if not self._named.startswith(name):
+                self.labels.name = name
+                self._named = self.labels.name
         if not self.labels.visible:  # or else it is drawn again
             self.labels.visible = True
         self._viewer.layers.selection.active = self.labels  # ready for the brush
-        self._offset = self._session.next_free - 1 if self.done else 0
 
     def write(self, result: SliceResult) -> None:
         """Write one finished slice around the strokes that are there.
@@ -124,14 +159,82 @@ class ResultLayer:
             When the labels are on a disk that is full or gone.
         """
         self._reserve(unfinished_stroke(self.labels))
-        values = result.values
-        if self._offset and self.request.output == "labels":
-            values = np.where(values > 0, values + np.uint32(self._offset), 0)
-        machine = self._session.merge(result.index, values)
+        self._rename(result.renamed)
+        objects = self.request.output == "labels"
+        machine = self._merge(result)
+        if objects:
+            self._depths.add(result.index, result.values, result.renamed)
+            beside = self._beside(result.index) if self.request.link else []
+            changed = continue_neighbours(
+                self._session,
+                result.index,
+                result.values,
+                beside,
+                join=result.index not in self.done,
+            )
+            self._note_changed(changed)
+            machine = self._session.ownership.machine.get(result.index) if changed else machine
         if has_history(self.labels):
-            fill_blanks_under_strokes(self.labels, self._view, result.index, machine)
+            fill_blanks_under_strokes(self.labels, self._session.labels, result.index, machine)
         self.done.add(result.index)
-        self._stale = self._stale or self._on_show(result.index)
+        self.written.add(result.index)
+        self._note_changed([result.index])
+
+    def tune(self, index: SliceIndex, values: NDArray[Any]) -> None:
+        """Write a slice that was shaped anew, and draw it at once.
+
+        Parameters
+        ----------
+        index
+            A slice that a run has written.
+        values
+            ``(y, x)``: its objects, in numbers that mean nothing.
+        """
+        self._reserve(unfinished_stroke(self.labels))
+        self._session.begin_run()
+        self._merge(SliceResult(index, values, 0.0))
+        self._offer_free_number()
+        self.labels.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def take_out_shallow(self, least: int) -> Iterator[int]:
+        """Take objects of fewer slices out, a slice at a time; yields how many are out so far."""
+        for changed in self._depths.take_out(self._session, least):
+            self._note_changed(changed)
+            yield self._depths.removed
+
+    def _merge(self, result: SliceResult) -> NDArray[Any]:
+        """Give a slice to the session; labels whose type is too small for its numbers widen."""
+        try:
+            return self._session.merge(result.index, result.values)
+        except WideningError as error:
+            self.labels.data = widened(self.labels.data, error.needed)
+            return self._session.merge(result.index, result.values)
+
+    def _beside(self, index: SliceIndex) -> list[SliceIndex]:
+        """Return the neighbours of a slice that an earlier run wrote and this one does not."""
+        asked = self._asked
+        near = [(*index[:-1], index[-1] + step) for step in (-1, 1)] if index else []
+        return [other for other in near if other in self.done and other not in asked]
+
+    def _note_changed(self, indices: Iterable[SliceIndex]) -> None:
+        self._stale = self._stale or any(map(self._on_show, indices))
+
+    def _rename(self, mapping: Mapping[int, int]) -> None:
+        """Give objects that turned out to be one the same number, in strokes and history too."""
+        if not mapping:
+            return
+        numbering = self._session.numbering
+        written = {
+            numbering.written(old): numbering.written(new)
+            for old, new in mapping.items()
+            if numbering.knows(old)
+        }
+        changed = self._session.rename(mapping)
+        rename_in_history(self.labels, written)
+        selected = int(self.labels.selected_label)
+        if selected in written:
+            self.labels.selected_label = written[selected]
+        self._note_changed(changed)
 
     def refresh_if_due(self) -> None:
         """Draw the layer again, if what is on show has changed and not too often."""
@@ -143,44 +246,29 @@ class ResultLayer:
             self._refreshed = time.monotonic()
 
     def close(self, report: RunReport) -> None:
-        """End a run: draw everything, and describe it in the layer's metadata."""
+        """End a run: draw everything, and describe it in the layer's metadata.
+
+        A run that brought nothing to the result of an earlier one leaves its description.
+        """
         self._stale = False
         self._offer_free_number()
         self.labels.refresh()
+        if not self.written and "slicewise" in self.labels.metadata:
+            return
         # Changed in place: assigning to ``layer.metadata`` what it returned empties it.
-        self.labels.metadata["slicewise"] = self._description(report)
-
-    def _description(self, report: RunReport) -> dict[str, Any]:
-        parameters = asdict(replace(self.request, indices=((),)))
-        del parameters["indices"]
-        source = self._source
-        description = {
-            "plugin": "napari-slicewise",
-            "plugin_version": __version__,
-            "image": self.image.name,
-            "image_path": None if self.image.source.path is None else str(self.image.source.path),
-            "plane": list(source.plane),
-            "channel_axis": source.channel_axis,
-            "channel": source.channel,
-            "parameters": parameters,
-            "outcome": report.outcome,
-            "message": report.message,
-            "fallbacks": list(report.fallbacks),
-            "slices": [list(index) for index in sorted(self.done)],
-            "seconds": round(report.seconds, 3),
-            "seconds_per_slice": round(report.seconds / max(report.slices, 1), 4),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        return {**description, **_plain(report.details)}
+        self.labels.metadata["slicewise"] = described(
+            self.image, self._source, self.request, report, self.done, self.written
+        )
 
     def _on_show(self, index: SliceIndex) -> bool:
         """Whether a slice is on the screen; in 3D, or across rolled axes, each one is."""
         dims = self._viewer.dims
         if self.labels not in self._viewer.layers or dims.ndisplay == 3:
             return True
-        if displayed_plane(self.labels, dims, self._view.channel_axis) != self._view.plane:
+        view = self._session.labels
+        if displayed_plane(self.labels, dims, view.channel_axis) != view.plane:
             return True
-        return shown_index(self.labels, self._view, dims) == index
+        return shown_index(self.labels, view, dims) == index
 
     def _offer_free_number(self) -> None:
         """Select a number that no object has, until the user chooses or paints one."""
@@ -192,11 +280,6 @@ class ResultLayer:
             self._own_number = number
             self.labels.selected_label = number
 
-    def _on_data(self, _event: Any) -> None:
-        """Forget strokes on an array that is gone: undoing them would damage the new one."""
-        if self.replaced:
-            forget_history(self.labels)
-
     def _on_paint(self, event: Any) -> None:
         self._reserve(event.value)
 
@@ -205,24 +288,3 @@ class ResultLayer:
         for number in painted_numbers(stroke):
             self._session.reserve(number)
             self._own_number = None  # from now on the user chooses
-
-
-def _name(image: Image, request: Request, earlier: Sequence[Request]) -> str:
-    """Name a layer after its image, and after what tells it from the earlier ones."""
-    words = [image.name, request.output]
-    if any(other.threshold != request.threshold for other in earlier):
-        words.append(f"at {request.threshold:g}")
-    if any(other.model != request.model for other in earlier):
-        words.append(f"by {Path(request.model).stem}")
-    return " ".join(words)
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

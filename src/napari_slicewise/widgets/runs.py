@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from napari.components import ViewerModel
@@ -13,12 +12,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_slicewise.app.segment import SegmentController
 from napari_slicewise.errors import SlicewiseError
-from napari_slicewise.inference.request import Progress, Request, RunReport, SliceResult
+from napari_slicewise.inference.request import Output, Progress, Request, RunReport, SliceResult
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.inbox import Inbox
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.result_layer import ResultLayer
-from napari_slicewise.widgets.rows import counted
+from napari_slicewise.widgets.run_state import DepthPass, RunState, looks_at_depth
+from napari_slicewise.widgets.run_words import closing_words
 
 __all__ = ["Runs"]
 
@@ -26,23 +26,11 @@ DOUBLE_CLICK_S = 2.0
 REFRESH_MS = 100  # whatever changes in a window with a canvas costs a redraw of all of it
 
 
-@dataclass
-class _Run:
-    """The run that is going on; ``why_stopped`` once the user's doings ended it."""
-
-    result: ResultLayer
-    total: int
-    began: float
-    progress: Progress | None = None  # not shown yet
-    stop_asked: float = -math.inf
-    why_stopped: str = ""
-
-
 class Runs(QObject):
     """Starts and stops runs, and writes what they bring into labels layers.
 
-    A further run with the same settings over slices that are still blank goes on in the
-    same layer. Any other run gets a new layer; the older ones of that image are hidden.
+    A run writes into the latest result of its image, around what a human did there, or
+    into a new layer where that is wanted; the older results are hidden then.
 
     Parameters
     ----------
@@ -71,12 +59,13 @@ class Runs(QObject):
         links.at_end(controller.close)
         self._viewer = viewer
         self._controller = controller
-        self._run: _Run | None = None
+        self._run: RunState | None = None
         self._results: list[ResultLayer] = []
         self._inbox = Inbox(links, self)
         self._connect(links)
         self._refresher = QTimer(self)
         self._refresher.timeout.connect(self._refresh)
+        self._depth_pass = DepthPass(self)
 
     @property
     def running(self) -> bool:
@@ -104,8 +93,27 @@ class Runs(QObject):
         except SlicewiseError as error:
             self.model_inspected.emit(path, error)
 
-    def start(self, image: Image, source: ArraySource, request: Request) -> None:
+    def targets(self, image: Image, source: ArraySource, output: Output) -> list[ResultLayer]:
+        """Return the results that a run may be written into, the latest first."""
+        return [r for r in reversed(self._results) if r.takes(image, source, output)]
+
+    def start(
+        self,
+        image: Image,
+        source: ArraySource,
+        request: Request,
+        into: ResultLayer | None = None,
+    ) -> None:
         """Begin a run; its labels layer is there at once.
+
+        Parameters
+        ----------
+        image, source
+            The image, and its slices.
+        request
+            What is asked for.
+        into
+            One of :meth:`targets`; None makes a new layer.
 
         Raises
         ------
@@ -113,25 +121,24 @@ class Runs(QObject):
             When the run cannot begin. Nothing is changed then.
         """
         self._results = [r for r in self._results if r.labels in self._viewer.layers]
-        earlier = [r for r in self._results if r.image is image]
-        goes_on = bool(earlier) and earlier[-1].takes(image, source, request)
-        if goes_on:
-            result = earlier[-1]
-        else:
-            asked = [r.request for r in earlier]
+        result = into
+        if result is None or not result.takes(image, source, request.output):
+            asked = [r.request for r in self._results if r.image is image]
             result = ResultLayer(self._viewer, image, source, request, asked)
-        result.begin()
-        self._run = _Run(result, len(request.indices), time.monotonic())
+        over = len(result.done.intersection(request.indices))
+        result.begin(request)
+        self._run = RunState(result, len(request.indices), time.monotonic(), over)
         try:
             self._controller.start(request, source)
         except SlicewiseError:
             self._run = None
-            if not goes_on:
+            if result not in self._results:
                 self._viewer.layers.remove(result.labels)
             raise
-        if not goes_on:
+        if result not in self._results:
             self._hide_older(image)
-            self._results.append(result)
+        self._results = [r for r in self._results if r is not result] + [result]
+        image.events.data.connect(self._on_image_data)
         self._refresher.start(REFRESH_MS)
         self.changed.emit()
 
@@ -148,12 +155,11 @@ class Runs(QObject):
 
     def close(self) -> None:
         """Stop the timers; of a run, keep what is there."""
-        run, self._run = self._run, None
+        run = self._finish()
         if run is not None and run.result.labels in self._viewer.layers:
             seconds = time.monotonic() - run.began
             words = "The panel was closed during the run."
-            run.result.close(RunReport("cancelled", len(run.result.done), seconds, words))
-        self._refresher.stop()
+            run.result.close(RunReport("cancelled", len(run.result.written), seconds, words))
         self._inbox.close()
         self._results.clear()
 
@@ -213,11 +219,31 @@ class Runs(QObject):
             run.result.write(slice_)
         except OSError as error:
             self._abandon(f"The labels could not be written: {error}. Is the disk full?")
+            return
+        if not run.shown:  # the slice that the user looks at comes first, and waits for no timer
+            run.shown = True
+            self._refresh()
 
     def _on_removed(self, event: Any) -> None:
         run = self._run
-        if run is not None and event.value is run.result.labels:
+        if run is None:
+            return
+        if event.value is run.result.labels:
             self._abandon("The labels layer was removed, so the run was stopped.")
+        elif event.value is run.result.image:
+            self._abandon("The image was removed, so the run was stopped.")
+
+    def _on_image_data(self, _event: Any) -> None:
+        self._abandon("The image got other data, so the run was stopped.")
+
+    def _finish(self) -> RunState | None:
+        """Forget the run, if there is one, and what was needed for it."""
+        run, self._run = self._run, None
+        self._refresher.stop()
+        self._depth_pass.stop()
+        if run is not None:
+            run.result.image.events.data.disconnect(self._on_image_data)
+        return run
 
     def _abandon(self, why: str) -> None:
         """End the run for a reason of this side."""
@@ -227,11 +253,20 @@ class Runs(QObject):
             self.stop()
 
     def _on_end(self, report: RunReport) -> None:
+        run = self._run
+        if run is not None and looks_at_depth(run, report):
+            self._depth_pass.start(run, report, self._close)
+        else:
+            self._close(report)
+
+    def _close(self, report: RunReport) -> None:
+        """End a run whose last slice is written."""
         self._refresh()
-        run, self._run = self._run, None
-        self._refresher.stop()
+        run = self._finish()
         if run is None:
             return
+        if run.why_stopped:
+            report = replace(report, message=run.why_stopped)
         if run.result.untouched:
             self._take_back(run.result)
         else:
@@ -242,7 +277,7 @@ class Runs(QObject):
             self.said.emit("Stopped.")
             self.troubled.emit(run.why_stopped)
         else:
-            self.said.emit(_closing_words(report, run.total))
+            self.said.emit(closing_words(report, run.total, run.over))
             if report.outcome == "failed":
                 self.troubled.emit(f"{report.message} {report.hint}".strip())
 
@@ -251,16 +286,3 @@ class Runs(QObject):
             act()
         except SlicewiseError as error:
             self.troubled.emit(str(error))
-
-
-def _closing_words(report: RunReport, total: int) -> str:
-    """Say how a run ended, in one line."""
-    device = str(report.details.get("device", "")).partition(" (")[0]  # without its threads
-    where = f" on {device}" if device else ""
-    if report.outcome == "completed":
-        found = counted(report.slices, "slice")
-        if (objects := report.details.get("objects")) is not None:
-            found += f", {counted(objects, 'object')}"
-        return f"Done: {found} in {report.seconds:.1f} s{where}"
-    kept = f"{report.slices} of {total} slices are kept"
-    return f"Stopped: {kept}" if report.outcome == "cancelled" else f"Failed: {kept}"

@@ -105,6 +105,7 @@ class SeriesChooser(QWidget):
         if self._path is None:
             return
         opened = self._open_series()
+        failures: set[str] = set()  # each said once: a lost file fails for all of its images
         for item in self.list.selectedItems():
             series = item.data(_SERIES)
             if item.isHidden() or series in opened:
@@ -112,7 +113,9 @@ class SeriesChooser(QWidget):
             try:
                 image = open_image(self._path, series)
             except SlicewiseError as error:
-                show_error(str(error))
+                if str(error) not in failures:
+                    show_error(str(error))
+                failures.add(str(error))
                 continue
             for data, options, kind in layers_of(image, at_stage=stage_wanted()):
                 self._viewer.add_layer(Layer.create(data, options, kind))

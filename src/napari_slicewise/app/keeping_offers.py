@@ -1,0 +1,200 @@
+"""Journals of sessions that ended without a save, and the images on show that they belong to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_slicewise.editing.errors import JournalError
+from napari_slicewise.editing.file_lock import FileLock
+from napari_slicewise.editing.identity import ImageIdentity
+from napari_slicewise.editing.journal_folder import (
+    delete_journal,
+    discard_journal,
+    empty_trash,
+    journal_folder,
+)
+from napari_slicewise.editing.journal_format import head_of
+from napari_slicewise.editing.journal_replay import JournalInfo, journal_info, replay
+from napari_slicewise.editing.session import EditSession
+from napari_slicewise.errors import SlicewiseError
+from napari_slicewise.io.label_store import create_labels
+from napari_slicewise.io.source import ArraySource
+
+__all__ = ["Offer", "Restored", "discard", "find_offers", "restore"]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A journal that can be restored.
+
+    Parameters
+    ----------
+    info
+        What it holds.
+    objects
+        Objects in its labels; None where the labels are no objects.
+    """
+
+    info: JournalInfo
+    objects: int | None = None
+
+    @property
+    def words(self) -> str:
+        """What it is, in one line."""
+        when = self.info.changed.astimezone()
+        edits = self.info.edits
+        strokes = f"{edits} {'edit' if edits == 1 else 'edits'}" if edits else "no edits by hand"
+        parts = [strokes]
+        if self.objects is not None:
+            parts.insert(0, f"{self.objects} {'object' if self.objects == 1 else 'objects'}")
+        what = "corrections" if edits else "labels"
+        return f"Unsaved {what} of {_date(when)} ({', '.join(parts)})"
+
+    @property
+    def more(self) -> str:
+        """What it is, in several lines."""
+        info = self.info
+        shape = " × ".join(str(n) for n in info.shape)
+        lines = [
+            f"Layer: {info.details.get('name', '')}",
+            f"Image: {info.details.get('image_name', '')}",
+            f"Labels: {shape}, {info.dtype}",
+            f"Last change: {info.changed.astimezone():%d %b %Y %H:%M:%S}",
+            f"Journal: {info.path}",
+        ]
+        if info.image is not None and info.image.path:
+            lines.insert(2, f"File: {info.image.path}")
+        if info.lost:
+            lines.append("Its end is damaged; everything before can be restored.")
+        return "\n".join(line for line in lines if not line.endswith(": "))
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A session as it was.
+
+    Parameters
+    ----------
+    info
+        Of its journal.
+    session
+        Labels, locks, and whose each voxel is.
+    states
+        What was noted besides.
+    words
+        How it went, as a sentence.
+    """
+
+    info: JournalInfo
+    session: EditSession
+    states: dict[str, Any]
+    words: str
+
+
+def find_offers(
+    images: Iterable[ImageIdentity], folder: Path | None = None, known: Sequence[Offer] = ()
+) -> list[Offer]:
+    """Look for journals of images, the latest first, and tidy up.
+
+    Parameters
+    ----------
+    images
+        The images on show.
+    folder
+        Where journals lie; None for the user's folder.
+    known
+        What was found before; journals that did not change since are not read again.
+    """
+    place = journal_folder() if folder is None else folder
+    wanted = list(images)
+    if not place.is_dir():
+        return []
+    empty_trash(place)
+    found = []
+    for path in place.glob("*.journal"):
+        lock = FileLock(path.with_suffix(".lock"))
+        try:
+            if not lock.acquire():
+                continue  # some panel is writing it
+        except OSError:
+            continue
+        try:
+            offer = _same(path, known) or _offer(path, wanted)
+        finally:
+            lock.release()
+        if offer is not None:
+            found.append(offer)
+    return sorted(found, key=lambda offer: (offer.info.changed, offer.info.path.name), reverse=True)
+
+
+def _same(path: Path, known: Sequence[Offer]) -> Offer | None:
+    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return next((o for o in known if o.info.path == path and o.info.changed == changed), None)
+
+
+def _offer(path: Path, images: list[ImageIdentity]) -> Offer | None:
+    """Return what a journal offers; put away one that holds nothing of value."""
+    try:
+        own = ImageIdentity.of_plain(head_of(path).fields["image"])
+    except (JournalError, KeyError, TypeError, ValueError):
+        return None  # of another version, or torn at its beginning: left alone
+    image = next((image for image in images if not own.difference(image)), None)
+    if image is None:
+        return None
+    info = journal_info(path)
+    if info.problem:
+        return None
+    if info.saved and Path(info.saved).exists():
+        with contextlib.suppress(OSError):
+            discard_journal(path)
+        return None
+    if not info.edits and not info.slices:
+        delete_journal(path)
+        return None
+    try:
+        restored = restore(info, image)
+    except (SlicewiseError, MemoryError):
+        return None
+    objects = len(restored.session.objects.numbers()) if info.objects else None
+    restored.session.close()
+    return Offer(info, objects)
+
+
+def restore(info: JournalInfo, image: ImageIdentity) -> Restored:
+    """Bring a session back from its journal, into new labels.
+
+    Raises
+    ------
+    JournalError
+        When the journal belongs to another image, or cannot be read.
+    OutputError
+        When there is no room for the labels.
+    """
+    array = create_labels(info.shape, np.dtype(info.dtype))
+    axis = info.channel_axis
+    labels = ArraySource(array, info.plane, axis, None if axis is None else 0)
+    session = EditSession(labels, renumber=info.objects)
+    found = replay(info.path, session, image)
+    return Restored(info, session, found.states, found.words)
+
+
+def discard(info: JournalInfo) -> None:
+    """Put a journal into the trash, from which it goes after some weeks.
+
+    Raises
+    ------
+    OSError
+        When it cannot be moved.
+    """
+    discard_journal(info.path)
+
+
+def _date(when: datetime) -> str:
+    return f"{when.day} {when:%b} {when:%H:%M}"
