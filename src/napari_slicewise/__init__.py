@@ -11,12 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_slicewise.api import load_model, read_image, segment, write_labels
+    from napari_slicewise.api import ObjectOptions, load_model, read_image, segment, write_labels
     from napari_slicewise.errors import SlicewiseError
     from napari_slicewise.io.image_info import Axis
 
 __all__ = [
     "Axis",
+    "ObjectOptions",
     "SlicewiseError",
     "__version__",
     "load_model",
@@ -32,6 +33,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 
 _HOME = {
     "Axis": "napari_slicewise.io.image_info",
+    "ObjectOptions": "napari_slicewise.api",
     "SlicewiseError": "napari_slicewise.errors",
     "load_model": "napari_slicewise.api",
     "read_image": "napari_slicewise.api",
