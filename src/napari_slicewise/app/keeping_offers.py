@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 
 from napari_slicewise.editing.errors import JournalError
-from napari_slicewise.editing.file_lock import FileLock
 from napari_slicewise.editing.identity import ImageIdentity
 from napari_slicewise.editing.journal_folder import (
     delete_journal,
     discard_journal,
     empty_trash,
+    idle_journals,
     journal_folder,
 )
 from napari_slicewise.editing.journal_format import head_of
 from napari_slicewise.editing.journal_replay import JournalInfo, journal_info, replay
 from napari_slicewise.editing.session import EditSession
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.label_store import create_labels
 from napari_slicewise.io.source import ArraySource
@@ -50,10 +51,10 @@ class Offer:
         """What it is, in one line."""
         when = self.info.changed.astimezone()
         edits = self.info.edits
-        strokes = f"{edits} {'edit' if edits == 1 else 'edits'}" if edits else "no edits by hand"
+        strokes = counted(edits, "edit") if edits else "no edits by hand"
         parts = [strokes]
         if self.objects is not None:
-            parts.insert(0, f"{self.objects} {'object' if self.objects == 1 else 'objects'}")
+            parts.insert(0, counted(self.objects, "object"))
         what = "corrections" if edits else "labels"
         return f"Unsaved {what} of {_date(when)} ({', '.join(parts)})"
 
@@ -118,19 +119,11 @@ def find_offers(
         return []
     empty_trash(place)
     found = []
-    for path in place.glob("*.journal"):
-        lock = FileLock(path.with_suffix(".lock"))
-        try:
-            if not lock.acquire():
-                continue  # some panel is writing it
-        except OSError:
-            continue
-        try:
+    with contextlib.closing(idle_journals(place)) as paths:
+        for path in paths:
             offer = _same(path, known) or _offer(path, wanted)
-        finally:
-            lock.release()
-        if offer is not None:
-            found.append(offer)
+            if offer is not None:
+                found.append(offer)
     return sorted(found, key=lambda offer: (offer.info.changed, offer.info.path.name), reverse=True)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 import uuid
+from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ __all__ = [
     "delete_journal",
     "discard_journal",
     "empty_trash",
+    "idle_journals",
     "journal_folder",
     "reserved_journal",
 ]
@@ -58,6 +60,21 @@ def reserved_journal(folder: Path) -> tuple[Path, FileLock]:
             f"No journal can be kept in {folder}: {error.strerror or error}.",
             "Edits are not kept on the disk; save the labels often.",
         ) from error
+
+
+def idle_journals(folder: Path) -> Generator[Path]:
+    """Yield the journals that nobody writes, each locked while the caller looks at it."""
+    for path in folder.glob("*.journal"):
+        lock = FileLock(path.with_suffix(".lock"))
+        try:
+            if not lock.acquire():
+                continue  # some panel is writing it
+        except OSError:
+            continue
+        try:
+            yield path
+        finally:
+            lock.release()
 
 
 def delete_journal(path: Path) -> None:

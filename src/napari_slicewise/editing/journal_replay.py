@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from napari_slicewise.editing.errors import JournalError
-from napari_slicewise.editing.file_lock import FileLock
 from napari_slicewise.editing.identity import ImageIdentity
+from napari_slicewise.editing.journal_folder import idle_journals
 from napari_slicewise.editing.journal_format import Record, head_of, patches_of, read_records
 from napari_slicewise.editing.locks import Locks
 from napari_slicewise.editing.session import EditSession
@@ -108,18 +109,8 @@ def restorable(folder: Path) -> list[JournalInfo]:
     """
     if not folder.is_dir():
         return []
-    found = []
-    for path in folder.glob("*.journal"):
-        lock = FileLock(path.with_suffix(".lock"))
-        try:
-            if not lock.acquire():
-                continue  # some panel is writing it
-        except OSError:
-            continue
-        try:
-            found.append(journal_info(path))
-        finally:
-            lock.release()
+    with closing(idle_journals(folder)) as paths:
+        found = [journal_info(path) for path in paths]
     return sorted(found, key=lambda info: (info.changed, info.path.name), reverse=True)
 
 

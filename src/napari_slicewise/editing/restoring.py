@@ -10,6 +10,7 @@ from napari_slicewise.editing.edits import Edit, Patch, slice_patch
 from napari_slicewise.editing.errors import EditError
 from napari_slicewise.editing.locks import Locks
 from napari_slicewise.editing.ownership import Ownership
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
 __all__ = ["locked_part", "machine_version"]
@@ -61,7 +62,8 @@ def machine_version(
         if patch is not None:
             patches.append(patch)
     if patches:
-        return Edit(tuple(patches), f"restored {_slices(len(patches))}", by_hand=False)
+        words = f"restored {counted(len(patches), 'slice')}"
+        return Edit(tuple(patches), words, by_hand=False)
     if held:
         raise EditError("What was changed by hand there is locked.", "Unlock it first.")
     raise EditError("Nothing was changed by hand there.")
@@ -101,7 +103,3 @@ def locked_part(edit: Edit, labels: ArraySource, locks: Locks) -> Edit | None:
             mask = patch.unfold(held)
             patches.append(Patch(patch.start, mask, patch.new[held], patch.old[held]))
     return Edit(tuple(patches), "left alone what is locked", edit.by_hand) if patches else None
-
-
-def _slices(count: int) -> str:
-    return "1 slice" if count == 1 else f"{count} slices"

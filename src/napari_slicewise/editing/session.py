@@ -181,23 +181,11 @@ class EditSession:
             step back on its own before, writing it again does no harm, and replaces
             stale labels by what the machine says now.
         """
-        found = self.history.undo()
-        if found is None:
-            return None
-        edit, changes = found
-        edit.apply(self.labels.data)
-        self._tell(changes, edit, "undo")
-        return edit
+        return self._take_step(self.history.undo(), "undo")
 
     def redo(self) -> Edit | None:
         """Do the step again that was taken back last; None when there is none."""
-        found = self.history.redo()
-        if found is None:
-            return None
-        edit, changes = found
-        edit.apply(self.labels.data)
-        self._tell(changes, edit, "redo")
-        return edit
+        return self._take_step(self.history.redo(), "redo")
 
     def edited(self, index: SliceIndex) -> NDArray[np.bool_]:
         """Return which pixels of a slice are the human's, ``(y, x)``."""
@@ -289,6 +277,15 @@ class EditSession:
         if self.listener is not None:
             self.listener.rewritten(sorted({*changed, *underneath}))
         return changed
+
+    def _take_step(self, found: tuple[Edit, list[Change]] | None, kind: str) -> Edit | None:
+        """Write what the history gives for an undo or a redo."""
+        if found is None:
+            return None
+        edit, changes = found
+        edit.apply(self.labels.data)
+        self._tell(changes, edit, kind)
+        return edit
 
     def _tell(self, changes: list[Change], edit: Edit, kind: str) -> None:
         self.objects.forget(edit.slices(self.labels))

@@ -13,7 +13,8 @@ import numpy as np
 from napari_slicewise.editing.edits import Edit, Patch
 from napari_slicewise.editing.errors import EditError
 from napari_slicewise.editing.numbering import renumbered
-from napari_slicewise.editing.workpiece import Workpiece, counted
+from napari_slicewise.editing.wording import counted
+from napari_slicewise.editing.workpiece import Workpiece
 from napari_slicewise.io.source import SliceIndex
 
 __all__ = ["delete_object", "merge_objects", "objects_under", "relabel_sequentially"]

@@ -14,7 +14,8 @@ from scipy import ndimage
 
 from napari_slicewise.editing.edits import Edit, Patch
 from napari_slicewise.editing.errors import EditError
-from napari_slicewise.editing.workpiece import Workpiece, counted, enlarged
+from napari_slicewise.editing.wording import counted
+from napari_slicewise.editing.workpiece import Workpiece, enlarged
 from napari_slicewise.io.source import SliceIndex
 
 __all__ = [

@@ -17,7 +17,8 @@ from skimage.segmentation import watershed
 
 from napari_slicewise.editing.edits import Edit, Patch
 from napari_slicewise.editing.errors import EditError
-from napari_slicewise.editing.workpiece import Volume, Workpiece, counted
+from napari_slicewise.editing.wording import counted
+from napari_slicewise.editing.workpiece import Volume, Workpiece
 from napari_slicewise.io.source import SliceIndex
 
 __all__ = ["split_by_line", "split_by_seeds"]

@@ -15,12 +15,7 @@ from napari_slicewise.editing.locks import Locks
 from napari_slicewise.editing.object_boxes import Box, ObjectBoxes
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
-__all__ = ["Volume", "Workpiece", "counted", "enlarged"]
-
-
-def counted(count: int, what: str) -> str:
-    """Return ``1 slice`` or ``3 slices``."""
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
+__all__ = ["Volume", "Workpiece", "enlarged"]
 
 
 def enlarged(box: Box, pixels: int, shape: tuple[int, int]) -> Box:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_slicewise.app.correct import ToolRunner
 from napari_slicewise.editing.objects import measure_objects, write_csv
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.exports_geojson import write_geojson
 from napari_slicewise.io.exports_imagej import write_imagej_rois
@@ -20,7 +21,7 @@ from napari_slicewise.widgets.correct_survey import image_under, ordered_axes
 from napari_slicewise.widgets.correct_target import Target
 from napari_slicewise.widgets.inbox import Inbox
 from napari_slicewise.widgets.links import Links
-from napari_slicewise.widgets.rows import Line, counted
+from napari_slicewise.widgets.rows import Line
 
 __all__ = ["EXPORTS", "Export", "ExportRow"]
 

@@ -6,7 +6,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_slicewise.editing.review import Doubt, Review
-from napari_slicewise.widgets.rows import Line, counted
+from napari_slicewise.editing.wording import counted
+from napari_slicewise.widgets.rows import Line
 
 __all__ = ["REVIEW_KEYS", "ReviewRow"]
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_slicewise.app.segment import SegmentController
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.errors import ImageError, SlicewiseError
 from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.inference.request import Request, visiting_order
@@ -22,7 +23,7 @@ from napari_slicewise.widgets.into_chooser import IntoChooser
 from napari_slicewise.widgets.layer_source import layer_source, shown_index
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.model_chooser import ModelChooser
-from napari_slicewise.widgets.rows import Choice, Rows, counted
+from napari_slicewise.widgets.rows import Choice, Rows
 from napari_slicewise.widgets.run_row import RunRow, is_dark
 from napari_slicewise.widgets.slices_chooser import SlicesChooser
 from napari_slicewise.widgets.stack_facts import anisotropy, pixel_um2, usual_depth

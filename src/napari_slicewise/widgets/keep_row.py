@@ -11,9 +11,10 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_slicewise.app.keeping import KeepState
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.widgets.keep_layers import Keeping
 from napari_slicewise.widgets.keep_session import ask_and_open, ask_and_save
-from napari_slicewise.widgets.rows import Line, counted
+from napari_slicewise.widgets.rows import Line
 
 __all__ = ["KeepRow", "safety_words"]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from qtpy.QtCore import QSettings, Signal
 from qtpy.QtWidgets import QFileDialog
 
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.errors import ModelError, SlicewiseError
 from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.zoo import bundled_models
-from napari_slicewise.widgets.rows import Choice, Line, Rows, counted
+from napari_slicewise.widgets.rows import Choice, Line, Rows
 
 __all__ = ["ModelChooser", "describe_fit"]
 

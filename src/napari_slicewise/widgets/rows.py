@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-__all__ = ["Choice", "Line", "Rows", "counted", "side_by_side"]
+__all__ = ["Choice", "Line", "Rows", "side_by_side"]
 
 LABEL_WIDTH = 76  # px: the fields of all sections begin in one column
 PADDING = 12  # px: what napari's style keeps free in a label, which eliding does not know of
@@ -163,11 +163,6 @@ class Rows(QWidget):
     def add_across(self, widget: QWidget) -> None:
         """Add something over the whole width."""
         self._grid.addWidget(widget, self._grid.rowCount(), 0, 1, 2)
-
-
-def counted(number: int, what: str) -> str:
-    """Say how many there are of something."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def side_by_side(*widgets: QWidget) -> QWidget:

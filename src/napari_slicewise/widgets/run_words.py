@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.inference.request import RunReport
-from napari_slicewise.widgets.rows import counted
 
 __all__ = ["closing_words"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QSpinBox
 
+from napari_slicewise.editing.wording import counted
 from napari_slicewise.io.source import ArraySource, SliceIndex
-from napari_slicewise.widgets.rows import Choice, Line, Rows, counted, side_by_side
+from napari_slicewise.widgets.rows import Choice, Line, Rows, side_by_side
 
 __all__ = ["SlicesChooser"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_slicewise.editing.errors import EditError
-from napari_slicewise.widgets.rows import counted
+from napari_slicewise.editing.wording import counted
 
 __all__ = ["Clicks"]
 
