@@ -26,6 +26,7 @@ from torch import nn
 from napari_slicewise.inference.backends import activate
 from napari_slicewise.inference.normalize import measure_range, normalize
 from napari_slicewise.inference.prepare import feed_channels
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.pipeline import ShapeOptions, shape_slice
 from napari_slicewise.models.checkpoint import load_network, read_checkpoint, write_checkpoint
 from napari_slicewise.models.spec import ModelSpec
@@ -40,7 +41,8 @@ def main() -> None:
     checkpoint = read_checkpoint(resolve_model(options.model))
     network, spec = load_network(checkpoint), checkpoint.spec
     threshold = spec.threshold if options.threshold is None else options.threshold
-    shape = ShapeOptions(spec.output, "labels", threshold, smallest=options.smallest)
+    objects = ObjectOptions(threshold=threshold, smallest=options.smallest)
+    shape = ShapeOptions(spec.output, "labels", objects)
     pairs = list(read_pairs(options.data, options.type))
     print(f"{len(pairs)} images, {sum(len(np.unique(truth)) - 1 for _, _, truth in pairs)} objects")
     truths = [truth for _, _, truth in pairs]

@@ -16,18 +16,10 @@ __all__ = [
     "change_intensity",
     "dim_objects",
     "draw_empty",
-    "flip_and_turn",
     "roughen_objects",
 ]
 
 Patch = NDArray[np.float32]
-
-
-def flip_and_turn(arrays: list[NDArray[Any]], rng: np.random.Generator) -> list[NDArray[Any]]:
-    """One of the eight symmetries of the square, the same for all arrays ``(..., y, x)``."""
-    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-    turned = [np.rot90(array, turns, axes=(-2, -1)) for array in arrays]
-    return [array[..., ::-1] if flip else array for array in turned]
 
 
 def dim_objects(image: Patch, labels: NDArray[np.integer[Any]], rng: np.random.Generator) -> Patch:
@@ -52,25 +44,35 @@ def roughen_objects(
     return np.asarray(level + (image - level) * np.exp(field * inside), np.float32)
 
 
-def change_intensity(image: Patch, rng: np.random.Generator) -> Patch:
-    """Gamma, haze, uneven light, blur, gain, offset and noise, each with its own chance."""
-    if rng.random() < 0.5:
+def change_intensity(image: Patch, rng: np.random.Generator, likely: float = 1.0) -> Patch:
+    """Gamma, haze, uneven light, blur, gain, offset and noise, each with its own chance.
+
+    Parameters
+    ----------
+    image
+        ``(y, x)``.
+    rng
+        What is drawn from.
+    likely
+        Factor on all chances.
+    """
+    if rng.random() < 0.5 * likely:
         gamma = np.exp(rng.uniform(np.log(0.6), np.log(1.6)))
         image = np.where(image > 0, np.abs(image) ** gamma, image)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * likely:
         image = image + rng.uniform(0.1, 0.7) * ndi.gaussian_filter(image, rng.uniform(5, 14))
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 * likely:
         image = image + rng.uniform(0.05, 0.35) * _smooth_field(image.shape, rng)
-    if rng.random() < 0.35:
+    if rng.random() < 0.35 * likely:
         image = ndi.gaussian_filter(image, rng.uniform(0.3, 1.8))
-    if rng.random() < 0.7:
+    if rng.random() < 0.7 * likely:
         image = image * np.exp(rng.uniform(np.log(0.4), np.log(1.6)))
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 * likely:
         image = image + rng.uniform(-0.1, 0.3)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * likely:
         photons = np.exp(rng.uniform(np.log(8), np.log(150)))
         image = rng.poisson(np.clip(image, 0.0, None) * photons) / photons
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 * likely:
         sigma = rng.uniform(0.01, 0.16)
         image = image + sigma * rng.standard_normal(image.shape, np.float32)
     return np.asarray(image, np.float32)
