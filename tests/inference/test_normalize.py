@@ -123,3 +123,41 @@ def test_counted_percentiles_are_those_of_numpy(dtype, size):
     range_ = measure_range([values], ModelSpec("m", percentiles=(1.3, 99.1)))
     expected = np.percentile(values.astype(np.float64), (1.3, 99.1))
     np.testing.assert_allclose((range_.low[0], range_.high[0]), expected, rtol=1e-12)
+
+
+Z_SCORE = ModelSpec("z", normalization="z_score")
+UNCHANGED = ModelSpec("n", normalization="none")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_z_score_gives_each_channel_mean_0_and_deviation_1(dtype):
+    rng = np.random.default_rng(3)
+    image = np.stack([rng.normal(100, 10, (50, 60)), rng.normal(30, 4, (50, 60))]).astype(dtype)
+    normal = _normalize(image, Z_SCORE)
+    np.testing.assert_allclose(normal.mean(axis=(1, 2)), 0.0, atol=1e-4)
+    np.testing.assert_allclose(normal.std(axis=(1, 2)), 1.0, atol=1e-4)
+
+
+def test_z_score_of_a_stack_is_over_all_its_slices():
+    dark, bright = np.full((1, 8, 8), 10.0), np.full((1, 8, 8), 30.0)
+    range_ = measure_range([dark, bright], Z_SCORE)
+    np.testing.assert_allclose(normalize(dark, range_), -1.0)
+    np.testing.assert_allclose(normalize(bright, range_), 1.0)
+
+
+def test_z_score_of_a_constant_image_is_zeros():
+    assert not _normalize(np.full((1, 5, 5), 7, np.uint16), Z_SCORE).any()
+
+
+def test_z_score_passes_over_what_is_no_number():
+    image = np.arange(100.0).reshape(1, 10, 10)
+    clean = measure_range([image[:, :, 1:]], Z_SCORE)
+    image[0, :, 0] = [np.nan, np.inf, -np.inf, *[np.nan] * 7]
+    assert measure_range([image], Z_SCORE) == clean
+    assert np.isfinite(normalize(image, clean)).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float32])
+def test_no_scaling_leaves_the_numbers_as_they_are(dtype):
+    image = np.arange(120).reshape(1, 10, 12).astype(dtype) * 2
+    np.testing.assert_array_equal(_normalize(image, UNCHANGED), image.astype(np.float32))

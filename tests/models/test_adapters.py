@@ -1,7 +1,6 @@
 """Other projects' checkpoints give, as our networks, what they gave at home."""
 
 import re
-from dataclasses import replace
 
 import pytest
 import torch
@@ -75,6 +74,7 @@ def test_facts_are_read_and_assumptions_said(tmp_path):
     assert spec.widths[10:] == (32, 16, 16, 8, 8, 4, 4, 4)
     assert "milesial" in spec.description
     torch.save(BrainUNet(3, 1, 2).state_dict(), path)
+    assert read_checkpoint(path).spec.normalization == "z_score"
     assert "mean 0 and standard deviation 1" in read_checkpoint(path).spec.description
     torch.save(PlainUNet(1, 4, (4, 6, 10)).state_dict(), path)
     spec = read_checkpoint(path).spec
@@ -106,7 +106,7 @@ def test_order_of_an_unknown_network_can_be_chosen(tmp_path):
     network = randomise(CourseUNet(1, 1, (4, 8), names=("rising", "falling")))
     path = tmp_path / "m.pt"
     torch.save(network.state_dict(), path)
-    agree(network, read_checkpoint(path, skip_order="skip_first"))
+    agree(network, read_checkpoint(path, {"skip_order": "skip_first"}))
     with pytest.raises(AssertionError):
         agree(network, read_checkpoint(path))
 
@@ -115,8 +115,7 @@ def test_interpolation_of_an_unknown_network_can_be_chosen(tmp_path):
     network = randomise(PlainUNet(1, 1, (4, 6, 10), mode="nearest"))
     path, own = tmp_path / "m.pt", tmp_path / "own.safetensors"
     torch.save(network.state_dict(), path)
-    checkpoint = read_checkpoint(path)
-    chosen = replace(checkpoint, spec=replace(checkpoint.spec, upsampling="nearest"))
+    chosen = read_checkpoint(path, {"interpolation": "nearest"})
     agree(network, chosen)
     write_checkpoint(own, chosen.state, chosen.spec)
     agree(network, read_checkpoint(own))

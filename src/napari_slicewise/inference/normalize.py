@@ -21,11 +21,16 @@ PIXELS_PER_SLICE = 1 << 18  # enough for a 99.8th percentile that stands on 500 
 WIDE_CLIP = (-1.0, 4.0)
 UNIT_CLIP = (0.0, 1.0)
 ROBUST_PERCENTILES = (0.1, 99.9)
+DEVIATIONS_CLIP = (-100.0, 100.0)  # no more than that an infinity does not spread
+ANY_VALUE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
 
 
 @dataclass(frozen=True)
 class IntensityRange:
     """The intensities that become 0 and 1, channel by channel.
+
+    With ``z_score`` these are the mean, and the mean and one standard deviation; with
+    ``none`` 0 and 1 themselves, with ``linear`` what the fixed scaling brings there.
 
     Parameters
     ----------
@@ -65,7 +70,8 @@ def measure_range(samples: Iterable[NDArray[Any]], spec: ModelSpec) -> Intensity
     Returns
     -------
     IntensityRange
-        For ``divide_by_255`` and uint8 or bool always (0, 255) or (0, 1).
+        For ``divide_by_255`` and uint8 or bool always (0, 255) or (0, 1); for ``none``
+        always (0, 1), and for ``linear`` what the model says.
 
     Raises
     ------
@@ -79,14 +85,27 @@ def measure_range(samples: Iterable[NDArray[Any]], spec: ModelSpec) -> Intensity
     if len(counts) > 1:
         raise ImageError(f"The slices differ in their number of channels: {sorted(counts)}.")
     channels = counts.pop()
+    if spec.normalization == "none":
+        return IntensityRange((0.0,) * channels, (1.0,) * channels, spec.clip or ANY_VALUE)
+    if spec.normalization == "linear":
+        fixed = [
+            (-offset / gain, (1.0 - offset) / gain)
+            for gain, offset in zip(spec.gain, spec.offset, strict=True)
+        ]
+        lows, highs = zip(*fixed, strict=True)
+        return IntensityRange(lows, highs, spec.clip or ANY_VALUE)
+    if spec.normalization == "z_score":
+        moments = [_mean_and_deviation([s[channel] for s in slices]) for channel in range(channels)]
+        means, tops = zip(*((mean, mean + deviation) for mean, deviation in moments), strict=True)
+        return IntensityRange(means, tops, spec.clip or DEVIATIONS_CLIP)
     if spec.normalization == "divide_by_255":
         dtype = slices[0].dtype
         if dtype == np.uint8 or dtype == np.bool_:
             top = 255.0 if dtype == np.uint8 else 1.0
-            return IntensityRange((0.0,) * channels, (top,) * channels, UNIT_CLIP)
-        percentiles, clip = ROBUST_PERCENTILES, UNIT_CLIP
+            return IntensityRange((0.0,) * channels, (top,) * channels, spec.clip or UNIT_CLIP)
+        percentiles, clip = ROBUST_PERCENTILES, spec.clip or UNIT_CLIP
     else:
-        percentiles, clip = spec.percentiles, WIDE_CLIP
+        percentiles, clip = spec.percentiles, spec.clip or WIDE_CLIP
     ends = [
         _channel_range([s[channel] for s in slices], percentiles) for channel in range(channels)
     ]
@@ -142,11 +161,7 @@ def _channel_range(
     In a nearly empty image both percentiles lie in the background: the few bright
     pixels are then what there is to see.
     """
-    thinned = []
-    for plane in planes:
-        step = max(1, int(np.ceil(np.sqrt(plane.size / PIXELS_PER_SLICE))))
-        thinned.append(_finite(plane[::step, ::step]))
-    values = np.concatenate(thinned)
+    values = _thinned(planes)
     if values.size:
         low, high = _percentiles(values, percentiles)
         if high > low:
@@ -155,6 +170,21 @@ def _channel_range(
     if not present:
         return 0.0, 0.0
     return min(float(p.min()) for p in present), max(float(p.max()) for p in present)
+
+
+def _mean_and_deviation(planes: list[NDArray[Any]]) -> tuple[float, float]:
+    """Mean and standard deviation of one channel over all samples; 0 and 0 without any pixel."""
+    values = _thinned(planes).astype(np.float64, copy=False)
+    return (float(values.mean()), float(values.std())) if values.size else (0.0, 0.0)
+
+
+def _thinned(planes: list[NDArray[Any]]) -> NDArray[Any]:
+    """Join the finite values of all samples, on a grid where there are very many."""
+    thinned = []
+    for plane in planes:
+        step = max(1, int(np.ceil(np.sqrt(plane.size / PIXELS_PER_SLICE))))
+        thinned.append(_finite(plane[::step, ::step]))
+    return np.concatenate(thinned)
 
 
 def _percentiles(values: NDArray[Any], wanted: tuple[float, float]) -> tuple[float, float]:

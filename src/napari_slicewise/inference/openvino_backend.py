@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from torch import nn
 
-from napari_slicewise.inference.backends import Activated, UnfitError, fold_batch_norm
+from napari_slicewise.inference.backends import (
+    Activated,
+    OpaqueNetwork,
+    UnfitError,
+    fold_batch_norm,
+)
+from napari_slicewise.inference.openvino_heads import activated_graph
 from napari_slicewise.inference.quiet_imports import import_openvino
 from napari_slicewise.inference.request import Precision
 from napari_slicewise.models.spec import ModelSpec
@@ -143,13 +149,19 @@ def converted(core: Any, network: nn.Module, spec: ModelSpec, sha256: str, cache
     with contextlib.suppress(RuntimeError):  # missing, or left half-written by a crash
         return core.read_model(path)
     try:
-        model = _convert(network, spec)
+        model = _graph_of(core, network, spec) or _convert(network, spec)
         _compare(core, model, network, spec)
     except RuntimeError as error:
         raise UnfitError(f"OpenVINO cannot convert this network: {error}") from error
     with contextlib.suppress(OSError, RuntimeError):  # a full disk costs the cache, not the run
         _save(model, path)
     return model
+
+
+def _graph_of(core: Any, network: nn.Module, spec: ModelSpec) -> Any:
+    """Return a graph that needs no conversion, activations behind it; None without one."""
+    graph = network.openvino_graph(core) if isinstance(network, OpaqueNetwork) else None
+    return None if graph is None else activated_graph(graph, spec)
 
 
 def _convert(network: nn.Module, spec: ModelSpec) -> Any:
@@ -166,7 +178,7 @@ def _convert(network: nn.Module, spec: ModelSpec) -> Any:
         # that is what _compare is for.
         warnings.simplefilter("ignore")
         decoder = TorchScriptPythonDecoder(
-            Activated(fold_batch_norm(network), spec.output).eval(),
+            _activated(fold_batch_norm(network), spec),
             example_input=(example,),
             trace_kwargs={"check_trace": False},
         )
@@ -176,8 +188,14 @@ def _convert(network: nn.Module, spec: ModelSpec) -> Any:
     return model
 
 
+def _activated(network: nn.Module, spec: ModelSpec) -> nn.Module:
+    return Activated(network, spec.output, spec.activation, spec.background).eval()
+
+
 def _example_shape(spec: ModelSpec, size: int) -> tuple[int, int, int, int]:
     """Return ``(tile, channel, y, x)`` of a small input, larger by a step for each ``size``."""
+    if spec.fixed_tile:
+        return 1, spec.in_channels, spec.fixed_tile[0], spec.fixed_tile[1]
     side = size * spec.stride + spec.remainder
     if spec.padding == "valid":
         side += -(-2 * spec.margin // spec.stride) * spec.stride
@@ -193,7 +211,7 @@ def _compare(core: Any, model: Any, network: nn.Module, spec: ModelSpec) -> None
     shape = _example_shape(spec, 6)
     noise = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     with torch.inference_mode():
-        expected = Activated(network, spec.output).eval()(torch.from_numpy(noise)).numpy()
+        expected = _activated(network, spec)(torch.from_numpy(noise)).numpy()
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     answer = compiled(noise)[0]
     if answer.shape != expected.shape or not np.allclose(answer, expected, atol=1e-3):

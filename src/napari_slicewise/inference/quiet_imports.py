@@ -1,20 +1,22 @@
-"""OpenVINO and NNCF, imported so that they report nothing to their maker.
+"""OpenVINO, NNCF and ONNX Runtime, imported so that they report nothing to their maker.
 
-Both send an event through ``openvino_telemetry`` on import and on use, OpenVINO already
+The first two send an event through ``openvino_telemetry`` on import and on use, OpenVINO already
 on ``import openvino``, unless the user knew to opt out. Both do without where that
-package is missing, so it is hidden from them.
+package is missing, so it is hidden from them. ONNX Runtime (1.32, on Linux too) looks for
+an environment variable when it is imported, and else opens a database in the user's cache.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["import_nncf", "import_openvino"]
+__all__ = ["import_nncf", "import_onnxruntime", "import_openvino"]
 
 _TELEMETRY = "openvino_telemetry"
 
@@ -47,6 +49,14 @@ def import_nncf() -> Any:
     import nncf.errors
 
     return nncf
+
+
+def import_onnxruntime() -> Any:
+    """Return the package ``onnxruntime``."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # what the user has set stays
+    import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+
+    return onnxruntime
 
 
 @contextlib.contextmanager

@@ -14,15 +14,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from napari_slicewise.models.architectures import describe_state, padded_spec
+from napari_slicewise.models.architectures import padded_spec, recognise_own
 from napari_slicewise.models.foreign_layers import Convolution, ForeignUNet, find_layers
-from napari_slicewise.models.spec import ModelSpec, UpsamplingKind
+from napari_slicewise.models.questions import (
+    Question,
+    answer_spec,
+    interpolation_question,
+    skip_order_question,
+    spec_questions,
+)
+from napari_slicewise.models.recognised import Recognised, State
+from napari_slicewise.models.spec import ModelSpec, NormalizationKind, UpsamplingKind
 
-__all__ = ["SkipOrder", "adapt_state"]
+__all__ = ["adapt_state"]
 
-SkipOrder = Literal["auto", "upsampled_first", "skip_first"]
-
-_State = dict[str, Tensor]
+SkipOrder = Literal["upsampled_first", "skip_first"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class _Family:
         In which order it joins what it upsampled and the skip.
     interpolation
         How it doubles sides where it has no weights for that.
+    scaling
+        What its pixels are, as far as that is known.
     remark
         What else its users must know.
     """
@@ -47,6 +55,7 @@ class _Family:
     keys: tuple[str, ...] = ()
     skip_order: SkipOrder = "upsampled_first"
     interpolation: UpsamplingKind = "bilinear"
+    scaling: NormalizationKind = "divide_by_255"
     remark: str = ""
 
 
@@ -66,6 +75,7 @@ _FAMILIES = (
     _Family(
         "the brain-segmentation U-Net of torch.hub (mateuszbuda)",
         ("encoder1.enc1conv1.weight", "decoder1.dec1conv1.weight", "conv.weight"),
+        scaling="z_score",
         remark="It was trained on channels of mean 0 and standard deviation 1 in each image.",
     ),
     _Family(
@@ -82,9 +92,7 @@ _COMPACT_NAMES = (
 )
 
 
-def adapt_state(
-    state: Mapping[str, Tensor], skip_order: SkipOrder = "auto"
-) -> tuple[ModelSpec, _State]:
+def adapt_state(state: Mapping[str, Tensor]) -> Recognised:
     """Bring a state_dict under the keys of the network of ours that computes the same.
 
     That is ``unet`` where depth, widths, batch norm and transposed convolutions are the
@@ -92,15 +100,10 @@ def adapt_state(
     the skip is joined before the upsampled channels, the input channels of the kernel
     that reads them are exchanged.
 
-    Parameters
-    ----------
-    skip_order
-        ``auto``: the order of the family; upsampled first where the family is not known.
-
     Returns
     -------
-    ModelSpec, dict
-        Without a name; its description says what the tensors left open. And the state.
+    Recognised
+        Its specification has no name; its description says what was assumed.
 
     Raises
     ------
@@ -108,19 +111,32 @@ def adapt_state(
         With the first tensor that does not fit; without the file's name.
     """
     renamed = _rename_compact(state)
-    compact = describe_state(renamed) if renamed.keys() != state.keys() else None
+    compact = recognise_own(renamed) if renamed.keys() != state.keys() else None
     if compact is not None:
-        return compact, renamed
+        return compact
     family = next((f for f in _FAMILIES if all(key in state for key in f.keys)), _UNKNOWN)
     layers = find_layers(state)
-    order = family.skip_order if skip_order == "auto" else skip_order
-    spec = _describe(layers, family, order)
-    if order == "skip_first":
-        layers = _exchange(layers)
-    return spec, _collect(layers, spec.architecture)
+    guess = _describe(layers, family)
+    questions: list[Question] = list(spec_questions(guess))
+    if family is _UNKNOWN:
+        questions.append(skip_order_question(family.skip_order))
+        if not layers.ups:
+            questions.append(interpolation_question(family.interpolation))
+
+    def make(values: Mapping[str, str], answered: frozenset[str]) -> tuple[ModelSpec, State]:
+        order = values.get("skip_order", family.skip_order)
+        spec = answer_spec(guess, values)
+        if "interpolation" in values:
+            kind = values["interpolation"]
+            spec = replace(spec, upsampling=kind)  # type: ignore[arg-type]
+        spec = replace(spec, description=_assumptions(layers, family, values, answered))
+        ordered = _exchange(layers) if order == "skip_first" else layers
+        return spec, _collect(ordered, spec.architecture)
+
+    return Recognised(tuple(questions), make)
 
 
-def _rename_compact(state: Mapping[str, Tensor]) -> _State:
+def _rename_compact(state: Mapping[str, Tensor]) -> State:
     """Undo the two other spellings in which the sixty lines circulate."""
     renamed = {}
     for key, tensor in state.items():
@@ -131,8 +147,8 @@ def _rename_compact(state: Mapping[str, Tensor]) -> _State:
     return renamed
 
 
-def _describe(layers: ForeignUNet, family: _Family, order: SkipOrder) -> ModelSpec:
-    """Say what the network is, and what had to be assumed."""
+def _describe(layers: ForeignUNet, family: _Family) -> ModelSpec:
+    """Say what the network is, by its shapes and its family."""
     widths = tuple(layer.weight.shape[0] for layer in layers.convolutions)
     ups = tuple(layer.weight.shape[1] for layer in layers.ups)
     normed = layers.convolutions[0].norm is not None
@@ -147,8 +163,7 @@ def _describe(layers: ForeignUNet, family: _Family, order: SkipOrder) -> ModelSp
         batch_norm=normed,
         upsampling="transposed" if ups else family.interpolation,
         output="foreground" if out_channels == 1 else "classes",
-        normalization="divide_by_255",
-        description=_assumptions(layers, family, order),
+        normalization=family.scaling,
     )
     doubling = [first * 2**level for level in (0, 1, 2, 3, 4, 3, 2, 1, 0)]
     tutorial = tuple(width for width in doubling for _ in range(2)) + tuple(doubling[5:])
@@ -157,25 +172,26 @@ def _describe(layers: ForeignUNet, family: _Family, order: SkipOrder) -> ModelSp
     return padded_spec(spec, layers.depth)
 
 
-def _assumptions(layers: ForeignUNet, family: _Family, order: SkipOrder) -> str:
-    """Write down, for the card, what the tensors do not tell."""
-    sentences = [f"Read as {family.title}."]
+def _assumptions(
+    layers: ForeignUNet, family: _Family, values: Mapping[str, str], answered: frozenset[str]
+) -> str:
+    """Write down, for the card, what neither the tensors nor the user told."""
     open_points = []
     if family is _UNKNOWN:
-        first = "the skip" if order == "skip_first" else "the upsampled"
-        open_points = [
-            "padded convolutions of stride 1 with a ReLU after each",
-            "2x2 max pooling",
-            f"{first} channels first where both are joined",
-        ]
-        if not layers.ups:
+        open_points = ["padded convolutions of stride 1 with a ReLU after each", "2x2 max pooling"]
+        if "skip_order" not in answered:
+            first = "the skip" if values["skip_order"] == "skip_first" else "the upsampled"
+            open_points.append(f"{first} channels first where both are joined")
+        if not layers.ups and "interpolation" not in answered:
             open_points.append("bilinear upsampling without aligned corners")
         widths = layers.skips
         if len(set(widths)) < len(widths):
             open_points.append("the file's order for levels that are equally wide")
-    scaling = "" if family.remark else "pixels as 8-bit values divided by 255"
-    softmax = "" if layers.head.weight.shape[0] == 1 else "softmax over the classes"
-    open_points += [point for point in (scaling, softmax) if point]
+    if "scaling" not in answered and not family.remark:
+        open_points.append("pixels as 8-bit values divided by 255")
+    if "classes" in values and "classes" not in answered:
+        open_points.append("softmax over the classes")
+    sentences = [f"Read as {family.title}."]
     if open_points:
         sentences.append(f"Assumed, since tensors do not tell: {'; '.join(open_points)}.")
     return " ".join([*sentences, family.remark]).strip()
@@ -192,7 +208,7 @@ def _exchange(layers: ForeignUNet) -> ForeignUNet:
     return replace(layers, convolutions=convolutions)
 
 
-def _collect(layers: ForeignUNet, architecture: str) -> _State:
+def _collect(layers: ForeignUNet, architecture: str) -> State:
     """Write the layers under the keys of ``unet`` or ``unet_padded``."""
     depth = layers.depth
     if architecture == "unet":
@@ -203,7 +219,7 @@ def _collect(layers: ForeignUNet, architecture: str) -> _State:
         blocks = [f"descent.{n}" for n in range(depth + 1)]
         blocks += [f"ascent.{n}" for n in range(depth)]
         ups, head = [f"ups.{n}" for n in range(depth)], "head"
-    state: _State = {}
+    state: State = {}
     for number, layer in enumerate(layers.convolutions):
         block, second = divmod(number, 2)
         state |= _kernel(f"{blocks[block]}.conv{second + 1}", layer, layer.weight.shape[0])
@@ -213,13 +229,13 @@ def _collect(layers: ForeignUNet, architecture: str) -> _State:
     return state | _kernel(head, layers.head, layers.head.weight.shape[0])
 
 
-def _kernel(name: str, layer: Convolution, channels: int) -> _State:
+def _kernel(name: str, layer: Convolution, channels: int) -> State:
     """Weight and bias under a new name; the bias of zeros where there is none."""
     bias = torch.zeros(channels) if layer.bias is None else layer.bias
     return {f"{name}.weight": layer.weight, f"{name}.bias": bias}
 
 
-def _norm(name: str, layer: Convolution) -> _State:
+def _norm(name: str, layer: Convolution) -> State:
     """Batch norm under a new name; nothing where there is none."""
     if layer.norm is None:
         return {}

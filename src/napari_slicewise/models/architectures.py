@@ -1,4 +1,4 @@
-"""The networks that can be built, and how each is known by its tensors."""
+"""The networks of this project, and how each is known by its tensors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ from itertools import count, takewhile
 from torch import Tensor, nn
 
 from napari_slicewise.errors import ModelError
+from napari_slicewise.models.questions import (
+    Question,
+    answer_spec,
+    interpolation_question,
+    last_relu_question,
+    spec_questions,
+)
+from napari_slicewise.models.recognised import Recognised, State
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.unet import UNet
 from napari_slicewise.models.unet_2015 import UNet2015
 from napari_slicewise.models.unet_compact import UNetCompact
 from napari_slicewise.models.unet_padded import UNetPadded
 
-__all__ = ["ARCHITECTURES", "Architecture", "describe_state", "padded_spec"]
+__all__ = ["NETWORKS", "Architecture", "describe_state", "padded_spec", "recognise_own"]
 
+_STRETCHING = "Without stretching of the output (retain_dim): the tensors do not tell."
 _UNNAMED = ModelSpec("", normalization="divide_by_255")
 
 
@@ -55,7 +64,7 @@ def describe_state(state: Mapping[str, Tensor]) -> ModelSpec | None:
     ModelError
         When the first kernel is there, and the last is missing or no kernel.
     """
-    for name, architecture in ARCHITECTURES.items():
+    for name, architecture in NETWORKS.items():
         first = state.get(architecture.first)
         if first is None or not _is_kernel(first):
             continue
@@ -75,6 +84,37 @@ def describe_state(state: Mapping[str, Tensor]) -> ModelSpec | None:
         )
         return architecture.describe(bare, state)
     return None
+
+
+def recognise_own(state: Mapping[str, Tensor]) -> Recognised | None:
+    """Tell one of our networks by its keys, and what it leaves open where no card says it.
+
+    Raises
+    ------
+    ModelError
+        As :func:`describe_state` does.
+    """
+    spec = describe_state(state)
+    if spec is None:
+        return None
+    questions: list[Question] = list(spec_questions(spec))
+    if spec.architecture == "unet_compact":
+        questions.append(last_relu_question())
+    if spec.architecture == "unet_padded" and spec.upsampling != "transposed":
+        questions.append(interpolation_question(spec.upsampling))
+
+    def make(values: Mapping[str, str], answered: frozenset[str]) -> tuple[ModelSpec, State]:
+        settled = answer_spec(spec, values)
+        if "interpolation" in values:
+            kind = values["interpolation"]
+            settled = replace(settled, upsampling=kind)  # type: ignore[arg-type]
+        if "last_relu" in values:
+            settled = replace(settled, last_relu=values["last_relu"] == "yes")
+        if "last_relu" in answered:
+            settled = replace(settled, description=_STRETCHING)
+        return settled, dict(state)
+
+    return Recognised(tuple(questions), make)
 
 
 def padded_spec(spec: ModelSpec, depth: int) -> ModelSpec:
@@ -159,7 +199,7 @@ def _build_padded(spec: ModelSpec) -> nn.Module:
     )
 
 
-ARCHITECTURES: Mapping[str, Architecture] = {
+NETWORKS: Mapping[str, Architecture] = {
     "unet": Architecture(
         lambda spec: UNet(spec.in_channels, spec.out_channels, spec.first_filters),
         "e1.conv.conv1.weight",

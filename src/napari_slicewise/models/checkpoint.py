@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicewise.errors import ModelError
-from napari_slicewise.models.adapters import SkipOrder, adapt_state
-from napari_slicewise.models.architectures import ARCHITECTURES, describe_state
+from napari_slicewise.models.adapters import adapt_state
+from napari_slicewise.models.answers import recall_answers
+from napari_slicewise.models.architectures import NETWORKS, recognise_own
+from napari_slicewise.models.libraries import LIBRARIES, recognise_library
+from napari_slicewise.models.questions import Question, chosen, fitting_answers
+from napari_slicewise.models.recognised import Recognised
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.state_file import (
     EXPECTED,
@@ -31,6 +35,12 @@ __all__ = [
     "write_checkpoint",
 ]
 
+ARCHITECTURES: Mapping[str, Callable[[ModelSpec], nn.Module]] = {
+    **{name: network.build for name, network in NETWORKS.items()},
+    **{name: library.build for name, library in LIBRARIES.items()},
+}
+"""Everything that can be built from a specification, ours and that of libraries."""
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
@@ -44,48 +54,68 @@ class Checkpoint:
         The state_dict, under the network's own keys, float32.
     sha256
         Of the file, in hexadecimal.
+    questions
+        What the file leaves open; none where it carries our card.
+    notices
+        Remembered answers that were passed over, and why.
     """
 
     spec: ModelSpec
     state: State
     sha256: str
+    questions: tuple[Question, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
-def read_checkpoint(path: Path, skip_order: SkipOrder = "auto") -> Checkpoint:
+def read_checkpoint(path: Path, answers: Mapping[str, str] | None = None) -> Checkpoint:
     """Read weights from a safetensors file or a torch checkpoint.
 
     The state_dict may be wrapped, and its keys prefixed (docs/models.md says how). Where
     the file carries no specification, channels and filters are read from the shapes; one
     output channel is then taken for the foreground's logit, several for classes, and
-    pixels for 8-bit values divided by 255, as in the tutorial. Other projects' U-Nets
-    are brought under our keys (``adapters``).
+    pixels for 8-bit values divided by 255, as in the tutorial, unless ``answers`` say
+    otherwise. Other projects' U-Nets are brought under our keys (``adapters``), or built
+    by the library that they come from (``libraries``).
 
     Parameters
     ----------
     path
         The file.
-    skip_order
-        Whether another project's network joins what it upsampled or the skip first;
-        tensors do not tell, so ``auto`` goes by the project.
+    answers
+        To ``Checkpoint.questions``, by their keys; what is missing is guessed. None takes
+        those that were remembered beside the file, as far as they fit.
 
     Raises
     ------
     ModelError
-        When the file is missing, no checkpoint, incomplete, would run code, or holds
-        another network; with the first tensor that does not fit.
+        When the file is missing, no checkpoint, incomplete, or would run code, holds
+        another network (with the first tensor that does not fit), or does not leave
+        open what is answered.
     """
     digest, is_safetensors = inspect_file(path)
-    spec = read_spec(path) if is_safetensors else None
+    card = read_spec(path) if is_safetensors else None
     state = read_state(path, is_safetensors=is_safetensors)
-    inferred, state = _recognise(path, state, skip_order)
-    if spec is None:
-        spec = inferred
-    elif _facts(spec) != _facts(inferred):
-        raise ModelError(
-            f"{path.name} says it is {_size(spec)}, but its weights are {_size(inferred)}.",
-            "The file is damaged, or made for a newer version of napari-slicewise.",
-        )
-    return Checkpoint(spec, _fit(path, state, spec), digest)
+    found = _recognise(path, state)
+    if card is not None:
+        chosen((), answers or {})
+        inferred, state = found.settle({})
+        open_options = {question.key for question in found.questions}
+        if _facts(card, open_options) != _facts(inferred, open_options):
+            raise ModelError(
+                f"{path.name} says it is {_size(card)}, but its weights are {_size(inferred)}.",
+                "The file is damaged, or made for a newer version of napari-slicewise.",
+            )
+        return Checkpoint(card, _fit(path, state, card), digest)
+    notices: tuple[str, ...] = ()
+    if answers is None:
+        remembered = recall_answers(path, digest)
+        answers, notices = fitting_answers(found.questions, remembered.answers), remembered.notices
+    spec, state = found.settle(answers)
+    # Answers are part of what the model is, and so of every name that its results are kept under.
+    told = ", ".join(f"{key}: {value}" for key, value in sorted(answers.items()))
+    source = f"{path.name} ({told})" if told else path.name
+    spec = replace(spec, name=path.stem, title=path.name, source=source)
+    return Checkpoint(spec, _fit(path, state, spec), digest, found.questions, notices)
 
 
 def load_network(checkpoint: Checkpoint) -> nn.Module:
@@ -118,23 +148,22 @@ def write_checkpoint(path: Path, state: Mapping[str, Tensor], spec: ModelSpec) -
         file.write(data)
 
 
-def _recognise(path: Path, state: State, skip_order: SkipOrder) -> tuple[ModelSpec, State]:
-    """Describe a bare state_dict by its keys and shapes; bring it under keys of ours."""
-    own = any(architecture.first in state for architecture in ARCHITECTURES.values())
+def _recognise(path: Path, state: State) -> Recognised:
+    """Tell by keys and shapes what a bare state_dict belongs to."""
+    own = any(network.first in state for network in NETWORKS.values())
     try:
-        spec = describe_state(state)
-        if spec is None:
-            spec, state = adapt_state(state, skip_order)
+        return recognise_own(state) or recognise_library(state) or adapt_state(state)
     except ModelError as error:
         if own:
             raise ModelError(f"{path}: {error.message.rstrip('.')}.", EXPECTED) from error
+        if error.hint:  # it knows the network, and what to do
+            raise ModelError(f"{path} {error.message}", error.hint) from error
         what = "a classifier" if _is_classifier(state) else "another network"
         shown = f"{len(state)} tensors, the first {next(iter(state), '')!r}"
         raise ModelError(
             f"{path} holds the weights of {what} ({shown}): {error.message.rstrip('.')}.",
             EXPECTED,
         ) from error
-    return replace(spec, name=path.stem, title=path.name, source=path.name), state
 
 
 def _is_classifier(state: State) -> bool:
@@ -171,15 +200,16 @@ def _fit(path: Path, state: State, spec: ModelSpec) -> State:
 
 def _build(spec: ModelSpec) -> nn.Module:
     """Build the network that a specification names, with random weights."""
-    return ARCHITECTURES[spec.architecture].build(spec)
+    return ARCHITECTURES[spec.architecture](spec)
 
 
-def _facts(spec: ModelSpec) -> tuple[object, ...]:
+def _facts(spec: ModelSpec, open_options: set[str]) -> tuple[object, ...]:
     """Return what shapes settle, so that a header cannot claim otherwise."""
+    options = {key: word for key, word in spec.options.items() if key not in open_options}
     channels = (spec.in_channels, spec.out_channels, spec.first_filters, spec.widths)
     lost = spec.margin if spec.padding == "valid" else None
     geometry = (spec.padding, spec.stride, spec.remainder, lost)
-    return (spec.architecture, channels, spec.upsampling == "transposed", geometry)
+    return (spec.architecture, channels, spec.upsampling == "transposed", geometry, options)
 
 
 def _size(spec: ModelSpec) -> str:

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import re
 import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from napari_slicewise.errors import ModelError
 
-__all__ = ["check_bytes", "check_sizes", "refusal"]
+__all__ = ["check_bytes", "check_sizes", "file_sha256", "form_of", "refusal"]
 
 # torch's safe unpickler lets this be called with any length, and it fills what it is given.
 _FILLER = re.compile(rb"c(?:builtins|__builtin__)\n(bytearray)\n")
+
+
+def form_of(path: Path) -> Literal["weights", "onnx", "program"]:
+    """Tell by its first bytes, and an archive's list of entries, what kind of model a file is.
+
+    What cannot be read is called weights: reading those says why.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+            if start.startswith(b"PK\x03\x04"):
+                file.seek(0)
+                with zipfile.ZipFile(file) as archive:
+                    return "program" if _is_program(archive) else "weights"
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
+        return "weights"
+    # An ONNX file is a protobuf whose first field, number 1, is the format's version; the
+    # ninth byte of safetensors is a brace.
+    known = len(start) == 9 and start[0] == 0x08 and 3 <= start[1] <= 32
+    return "onnx" if known and start[8:] != b"{" else "weights"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises
+    ------
+    ModelError
+        When it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _is_program(archive: zipfile.ZipFile) -> bool:
+    """Whether an archive is TorchScript's."""
+    return any(name.rpartition("/")[2] == "constants.pkl" for name in archive.namelist())
 
 
 def check_bytes(path: Path) -> None:
@@ -74,7 +116,9 @@ def refusal(path: Path, what: str) -> ModelError:
     return ModelError(
         f"{path} is {what}: opening it could run any code, so it was not opened.",
         "If you trust it, load it where it was made and save the weights alone: "
-        "torch.save(model.state_dict(), 'weights.pt').",
+        "torch.save(model.state_dict(), 'weights.pt'), or of a checkpoint "
+        "torch.save(torch.load(FILE, weights_only=False, map_location='cpu')['state_dict'], "
+        "'weights.pt').",
     )
 
 
@@ -82,12 +126,12 @@ def _check_archive(path: Path) -> None:
     """Look at the archive's list of entries; unpack none."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+            entries, is_program = archive.infolist(), _is_program(archive)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise ModelError(
             f"{path} is a broken or incomplete archive.", "Download or copy it again."
         ) from error
-    if any(entry.filename.rpartition("/")[2] == "constants.pkl" for entry in entries):
+    if is_program:
         raise refusal(path, "a TorchScript program")
     size = path.stat().st_size
     for entry in entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,7 +44,22 @@ _WRAPPERS = (
     "ema",
     "shadow",
 )
-_PREFIXES = ("module.", "_orig_mod.", "model.", "ema_model.", "net.", "network.", "unet.")
+_PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "_model.",
+    "ema_model.",
+    "net.",
+    "network.",
+    "unet.",
+    "_forward_module.",
+)
+# What trainers keep beside the network, in the same state_dict.
+_BESIDE = re.compile(
+    r"(ema|ema_model|model_ema|_ema|teacher|loss|losses|loss_fn|loss_function|criterion|"
+    r"criterions|metric|metrics|\w*_metrics?|\w*_loss|\w*_acc|\w*_iou|\w*_dice)\."
+)
 
 
 def read_state(path: Path, *, is_safetensors: bool) -> State:
@@ -54,8 +70,8 @@ def read_state(path: Path, *, is_safetensors: bool) -> State:
     ModelError
         When the file is no checkpoint, incomplete, or would run code.
     """
-    state = _strip_prefixes(_read_safetensors(path) if is_safetensors else _read_torch(path))
-    return _check_tensors(path, state)
+    state = _read_safetensors(path) if is_safetensors else _read_torch(path)
+    return _check_tensors(path, _strip_prefixes(_leave_aside(state)))
 
 
 @contextmanager
@@ -162,7 +178,7 @@ def _explain_pickle(path: Path, error: pickle.UnpicklingError) -> ModelError:
         _, found, rest = text.partition(mark)
         if found:
             name = rest.removeprefix("GLOBAL ").split()[0].rstrip(".,")
-            return _refuse(path, f"a pickle that calls {name!r}", error)
+            return _refuse(path, f"a pickle that holds or calls {name!r}", error)
     return ModelError(
         f"{path} is no torch checkpoint, or is damaged.", f"Download or copy it again. {EXPECTED}"
     )
@@ -188,6 +204,19 @@ def _unwrap(path: Path, content: object) -> State:
             raise ModelError(f"{path} holds no weights, only {keys or 'nothing'}.", EXPECTED)
         content = inner[0]
     raise ModelError(f"{path} holds no weights but a {type(content).__name__}.", EXPECTED)
+
+
+def _leave_aside(state: State) -> State:
+    """Leave out losses, metrics and averaged copies that a trainer saved with the network.
+
+    Only where the others then have one prefix in common: a network of whatever names is
+    not taken apart.
+    """
+    kept = {key: value for key, value in state.items() if not _BESIDE.match(key)}
+    if not kept or len(kept) == len(state):
+        return state
+    alone = any(all(key.startswith(prefix) for key in kept) for prefix in _PREFIXES)
+    return kept if alone else state
 
 
 def _strip_prefixes(state: State) -> State:

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from napari_slicewise.errors import ModelError
+from napari_slicewise.models.bioimageio_archive import find_description, is_package
 from napari_slicewise.models.spec import ModelSpec
 
-__all__ = ["SPEC_KEY", "bundled_models", "read_spec", "resolve_model", "weights_path"]
+__all__ = [
+    "SPEC_KEY",
+    "bundled_models",
+    "read_spec",
+    "resolve_model",
+    "thumbnail",
+    "weights_path",
+]
 
 SPEC_KEY = "napari_slicewise"
 """Key of the specification in a safetensors file's metadata."""
@@ -57,16 +65,21 @@ def weights_path(name: str) -> Path:
 def resolve_model(name_or_path: str) -> Path:
     """Return the file of a bundled model, or else the file itself.
 
+    Of a bioimage.io package in a folder, the file is its description.
+
     Raises
     ------
     ModelError
-        When it is neither the name of a bundled model nor a file.
+        When it is neither the name of a bundled model, nor a file, nor a package.
     """
     for path in _WEIGHTS.glob("*.safetensors"):
         if path.stem == name_or_path:
             return path
     path = Path(name_or_path).expanduser()
     if path.is_dir():
+        described = find_description(entry.name for entry in path.iterdir())
+        if described is not None:
+            return path / described
         raise ModelError(
             f"{name_or_path!r} is a folder.", f"Choose a file with weights. {_known_names()}"
         )
@@ -75,6 +88,30 @@ def resolve_model(name_or_path: str) -> Path:
     if not path.is_file():
         raise ModelError(f"{name_or_path!r} is neither a bundled model nor a file.", _known_names())
     return path
+
+
+def thumbnail(path: Path) -> bytes | None:
+    """Return a small picture of what a model finds, for the model picker.
+
+    Parameters
+    ----------
+    path
+        As :func:`resolve_model` gives it: weights, or a bioimage.io package.
+
+    Returns
+    -------
+    bytes or None
+        PNG of at most 96 x 96 pixels; None where there is none. A bundled model has the
+        one beside its weights, a package the first of its covers.
+    """
+    if path.parent == _WEIGHTS:
+        picture = path.with_suffix(".png")
+        return picture.read_bytes() if picture.is_file() else None
+    if not path.is_file() or not is_package(path):
+        return None
+    from napari_slicewise.models.bioimageio_cover import cover_thumbnail  # loads Pillow
+
+    return cover_thumbnail(path)
 
 
 def read_spec(path: Path) -> ModelSpec | None:
