@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_slicewise.inference.request import DeviceInfo, Request
-from napari_slicewise.widgets.rows import Choice, Rows
+from napari_slicewise.widgets.rows import Choice, Rows, side_by_side
 
 __all__ = ["AdvancedOptions"]
 
@@ -38,8 +38,7 @@ class AdvancedOptions(QCollapsible):
             ("Device", self._device),
             ("Precision", self._precision),
             ("Intensities", self._intensities),
-            ("Tile", self._tile),
-            ("Batch", self._batch),
+            ("Tile, batch", side_by_side(self._tile, self._batch)),
             ("Least depth", self._depth),
         ):
             rows.add(title, field)
@@ -67,8 +66,9 @@ class AdvancedOptions(QCollapsible):
             intensity_range=self._intensities.currentData(),
             tile=self._tile.currentData(),
             batch=self._batch.currentData(),
-            link=self._link.isChecked(),
-            least_slices=self._depth.value(),
+            objects=replace(
+                request.objects, link=self._link.isChecked(), least_slices=self._depth.value()
+            ),
         )
 
     def suggest_depth(self, slices: int) -> None:
@@ -104,9 +104,11 @@ class AdvancedOptions(QCollapsible):
         self._tile = Choice(
             "tile", "Tile", "Side of the pieces that a large slice is cut into, in pixels."
         )
-        self._tile.fill([(_AUTOMATIC, None), *((f"{side} px", side) for side in _TILES)])
+        self._tile.fill([("Auto", None), *((f"{side} px", side) for side in _TILES)])
         self._batch = Choice("batch", "Batch", "Tiles computed at once. Fewer need less memory.")
-        self._batch.fill([(_AUTOMATIC, None), *((str(size), size) for size in _BATCHES)])
+        self._batch.fill([("Auto", None), *((str(size), size) for size in _BATCHES)])
+        for narrow in (self._tile, self._batch):  # they share a row
+            narrow.setMinimumWidth(64)
 
     def _make_object_fields(self) -> None:
         self._suggested = 1

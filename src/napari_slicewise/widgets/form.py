@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,24 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_slicewise.app.segment import SegmentController
 from napari_slicewise.editing.wording import counted
-from napari_slicewise.errors import ImageError, SlicewiseError
+from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.inference.request import Request, visiting_order
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.advanced import AdvancedOptions
+from napari_slicewise.widgets.form_style import form_style
 from napari_slicewise.widgets.image_chooser import ImageChooser
 from napari_slicewise.widgets.into_chooser import IntoChooser
-from napari_slicewise.widgets.layer_source import layer_source, shown_index
+from napari_slicewise.widgets.layer_source import shown_index
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.model_chooser import ModelChooser
+from napari_slicewise.widgets.model_drop import ModelDrop
+from napari_slicewise.widgets.model_fit import Misfit
 from napari_slicewise.widgets.rows import Choice, Rows
 from napari_slicewise.widgets.run_row import RunRow, is_dark
 from napari_slicewise.widgets.slices_chooser import SlicesChooser
-from napari_slicewise.widgets.stack_facts import anisotropy, pixel_um2, usual_depth
+from napari_slicewise.widgets.stack_facts import image_grid
 from napari_slicewise.widgets.tune_count import ObjectCount
 from napari_slicewise.widgets.tune_live import Asked, LiveTuning
 from napari_slicewise.widgets.tune_runs import TunedRuns
@@ -34,7 +39,8 @@ from napari_slicewise.widgets.tune_section import TuneSection
 
 __all__ = ["SegmentForm"]
 
-MINIMUM_WIDTH = 280  # px
+MINIMUM_WIDTH = 280  # px, of the panel
+SCROLL_BAR = 18  # px of it, where the window is low
 
 
 class SegmentForm(QWidget):
@@ -55,7 +61,9 @@ class SegmentForm(QWidget):
         self.viewer = viewer
         self._links = Links()
         self._words = "Ready"
+        self._answered = False  # a question about the model, and the model is being made anew
         self._images = ImageChooser(viewer)
+        self._misfit = Misfit()
         self._models = ModelChooser()
         self._slices = SlicesChooser()
         self._tune = TuneSection()
@@ -65,6 +73,7 @@ class SegmentForm(QWidget):
         self._advanced = AdvancedOptions()
         self._row = RunRow()
         self._runs = TunedRuns(viewer, controller, self._links, self)
+        self._runs.hear(controller.worker_died, self._models.give_up)
         self._objects = ObjectCount(viewer, self)
         self._live = LiveTuning(viewer, self._runs, self._tune, self._ask, self._links)
         self._lay_out()
@@ -121,18 +130,20 @@ class SegmentForm(QWidget):
         shape.add("Into", self._into)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
-        layout.setSpacing(8)
-        for part in (self._images, self._models, self._slices, shape, self._advanced):
+        layout.setSpacing(6)
+        for part in (self._images, self._misfit, self._models, self._slices, shape, self._advanced):
             layout.addWidget(part)
         layout.addWidget(self._row)
         layout.addWidget(self._tune)
         layout.addStretch(1)
-        self.setMinimumWidth(MINIMUM_WIDTH)
+        self.setMinimumWidth(MINIMUM_WIDTH - SCROLL_BAR)
+        ModelDrop(self, self._models.add_file)
 
     def _connect(self) -> None:
         self._images.changed.connect(self._on_image)
         self._models.changed.connect(self._on_model)
         self._models.wanted.connect(self._runs.inspect)
+        self._models.answered.connect(self._on_answer)
         self._slices.changed.connect(self._update)
         self._output.currentIndexChanged.connect(self._update)
         self._row.segment_pressed.connect(self.segment)
@@ -145,6 +156,7 @@ class SegmentForm(QWidget):
         self._runs.progressed.connect(self._row.show_progress)
         self._runs.ended.connect(self._row.show_end)
         self._runs.devices_found.connect(self._advanced.offer_devices)
+        self._runs.model_inquired.connect(self._models.inquire)
         self._runs.model_inspected.connect(self._models.learn)
         self._links.at_end(lambda: self._images.watch(None))
         layers, dims = self.viewer.layers, self.viewer.dims
@@ -154,14 +166,12 @@ class SegmentForm(QWidget):
         self._links.connect(layers.selection.events.active, self._on_active_layer)
         self._links.connect(dims.events.range, self._on_layers)  # a layer got another scale
         for emitter in (dims.events.point, dims.events.order, dims.events.ndisplay):
-            self._links.connect(emitter, self._on_dims)
+            self._links.connect(emitter, self._update)
         self._links.connect(self.viewer.events.theme, self._follow_theme)
 
     def _require_image(self) -> tuple[Image, ArraySource]:
-        image = self._images.image
-        if image is None:
-            raise ImageError("Open an image to begin.", "File > Open, or File > Open Sample.")
-        return image, layer_source(image, self.viewer.dims, self._images.channels)
+        source = self._images.source()  # first: it raises where there is no image
+        return self._images.image, source
 
     def _ask(self) -> Asked:
         """Return what live tuning has to know.
@@ -183,9 +193,11 @@ class SegmentForm(QWidget):
             model=self._models.model,
             indices=visiting_order(self._slices.indices(source, shown), shown),
             output=self._output.currentData(),
-            anisotropy=anisotropy(image, source),
+            answers=self._models.answers,
+            rescale=self._images.rescale,
         )
-        return self._tune.apply_to(self._advanced.apply_to(request))
+        request = self._tune.apply_to(self._advanced.apply_to(request))
+        return replace(request, objects=request.objects.settled(image_grid(image, source)))
 
     def _update(self, *_: Any) -> None:
         """Bring everything that depends on the choices up to date."""
@@ -193,13 +205,16 @@ class SegmentForm(QWidget):
         try:
             image, source = self._require_image()
             shown = shown_index(image, source, self.viewer.dims)
-            pixel = pixel_um2(image, source)
+            grid = image_grid(image, source)
+            pixel = grid.pixel_um2
             self._slices.fit(source)
-            self._advanced.suggest_depth(usual_depth(image, source))
+            self._advanced.suggest_depth(ObjectOptions().settled(grid).links.least_slices)
             self._into.offer(self._runs.targets(image, source, self._output.currentData()))
             channel_recipe(self._models.require(), source.channels, rgb=source.rgb)
         except SlicewiseError as error:
             reason = error
+        both = self._images.image is not None and self._models.spec is not None
+        self._misfit.say_why(reason if both else None)
         self._slices.describe(source, shown)
         self._models.describe(source)
         spec = self._models.spec
@@ -257,19 +272,26 @@ class SegmentForm(QWidget):
             self._images.follow_layers()
             self._images.choose(event.value)
 
-    def _on_dims(self, _event: Any) -> None:
-        self._update()
-
     def _follow_theme(self, *_: Any) -> None:
-        faint = "#a8abb3" if is_dark(self.viewer.theme) else "#5a5a60"
-        self.setStyleSheet(f'QLabel[dim="true"] {{ color: {faint}; font-size: 11px; }}')
+        dark = is_dark(self.viewer.theme)
+        self.setStyleSheet(form_style(dark=dark))
+        self._models.follow_theme(dark=dark)
         self._row.follow_theme(self.viewer.theme)
 
     def _on_model(self) -> None:
         spec = self._models.spec
+        self._images.follow_model(spec)
         if spec is not None:
             self._tune.follow_model(spec)
+            if self._answered:
+                self._tune.set_preview(on=True)
+            self._answered = False
         self._update()
+
+    def _on_answer(self, path: str, answers: dict[str, str]) -> None:
+        """Have the model made anew; what it finds on the slice on show is then previewed."""
+        self._answered = True
+        self._runs.inspect(path, answers)
 
     def _on_trouble(self, text: str) -> None:
         self._row.show_problem(text)
