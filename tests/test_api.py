@@ -97,3 +97,35 @@ def test_labels_are_written_and_numbers_with_fractions_are_not(tmp_path):
         assert [axis.step for axis in opened.info.axes] == [0.5, 0.5]
     with pytest.raises(OutputError, match="whole numbers"):
         write_labels(tmp_path / "wrong.tif", labels + 0.5, axes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"pixel_um": (-1.0, 1.0)}, "pixel size is"),
+        ({"pixel_um": (float("nan"), 1.0)}, "pixel size is"),
+        ({"pixel_um": (1.0,)}, "pixel size is"),
+        ({"pixel_um": 0.5}, "pixel size is"),
+        ({"pixel_um": "ab"}, "pixel size is"),
+        ({"device": None}, "device is named"),
+        ({"objects": {"gap": 1}}, "ObjectOptions"),
+        ({"channels": 1}, "is a list"),
+        ({"channels": "1"}, "is a list"),
+        ({"channels": [0.5]}, "whole number"),
+        ({"channel_axis": "c"}, "whole number"),
+        ({"channel_axis": 0, "channel": 1.0}, "whole number"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused_in_words(model, image, wrong, words):
+    with pytest.raises(RequestError, match=words):
+        segment(image, model, **wrong)
+
+
+def test_a_list_of_rows_of_several_lengths_is_refused_in_words(model):
+    with pytest.raises(RequestError, match="differ in length"):
+        segment([[1, 2], [3]], model)
+
+
+def test_a_threshold_may_be_a_number_of_numpy(model, image):
+    one = segment(image, model, threshold=np.float32(0.5))
+    np.testing.assert_array_equal(one, segment(image, model, threshold=0.5))

@@ -144,8 +144,8 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, model, kind):
 from napari_slicewise import cli
 from napari_slicewise.io.tiff_writer import LabelsWriter
 write = LabelsWriter.write
-def write_and_tell(self, index, values):
-    write(self, index, values)
+def write_and_tell(self, index, values, *more):
+    write(self, index, values, *more)
     print("slice", index, flush=True)
 LabelsWriter.write = write_and_tell
 raise SystemExit(cli.main())

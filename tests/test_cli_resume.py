@@ -27,6 +27,7 @@ from napari_slicewise.io.kept_draft import draft_place
 
 KILLS = int(os.environ.get("SLICEWISE_KILLS", "3"))
 SLICES = 30
+IN_ORDER = ("--least-slices", "1")  # each slice is written for good as soon as it is computed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -42,7 +43,7 @@ def image(tmp_path):
 
 
 def segment(image, out, model, *options):
-    return main(["segment", str(image), "-o", str(out), "--model", model, *options])
+    return main(["segment", str(image), "-o", str(out), "--model", model, *IN_ORDER, *options])
 
 
 def stop(process, how=signal.SIGKILL):
@@ -52,7 +53,7 @@ def stop(process, how=signal.SIGKILL):
 
 def interrupted(image, out, model, slices, how=signal.SIGKILL):
     """Run until some slices are finished, and stop; what it said."""
-    with start(image, "-o", out, "--model", model) as process:
+    with start(image, "-o", out, "--model", model, *IN_ORDER) as process:
         wait_for_slices(process, slices)
         return stop(process, how)
 
@@ -66,7 +67,7 @@ def test_killed_runs_go_on_to_the_result_of_an_unbroken_one(tmp_path, image, mod
     finished: set[tuple[int, ...]] = set()
     times: dict[str, int] = {}
     for kill in range(KILLS):
-        with start(image, "-o", out, "--model", model) as process:
+        with start(image, "-o", out, "--model", model, *IN_ORDER) as process:
             left = (SLICES - len(finished)) // (KILLS - kill + 1)
             wait_for_slices(process, chance.randint(1, max(1, left)))
             time.sleep(chance.random() * 0.02)
@@ -146,7 +147,7 @@ def test_damaged_chunks_and_torn_records_are_computed_again_alone(tmp_path, imag
 
 def test_a_second_process_on_the_same_output_is_refused(tmp_path, image, model, capsys):
     out = tmp_path / "out.zarr"
-    with start(image, "-o", out, "--model", model) as process:
+    with start(image, "-o", out, "--model", model, *IN_ORDER) as process:
         wait_for_slices(process, 1)
         process.send_signal(signal.SIGSTOP)
         assert segment(image, out, model) == 1

@@ -4,15 +4,50 @@ from __future__ import annotations
 
 import argparse
 
-from napari_slicewise.api import anisotropy_of
+from napari_slicewise.api import grid_of
 from napari_slicewise.errors import RequestError
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.request import Request
+from napari_slicewise.instances.options import ObjectOptions
+from napari_slicewise.io.class_table import class_colors, class_columns
 from napari_slicewise.io.image_info import Axis
+from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.source import ArraySource, SliceIndex
 from napari_slicewise.io.tiff_reader import OpenedImage
+from napari_slicewise.models.class_names import named_classes
 
-__all__ = ["request_of", "result_axes"]
+__all__ = ["objects_of", "request_of", "result_picture"]
+
+
+def objects_of(options: argparse.Namespace) -> ObjectOptions:
+    """Return what the options ask of objects, before any image is known.
+
+    Raises
+    ------
+    RequestError
+        When no object can be like that, or none is asked for.
+    """
+    for name in ("track", "objects"):
+        if options.output != "labels" and getattr(options, name):
+            raise RequestError(
+                f"--{name} is about objects, and --output {options.output} has none.",
+                f"Leave out --{name}, or --output.",
+            )
+    return ObjectOptions(
+        threshold=options.threshold,
+        split=not options.no_split,
+        smallest=options.smallest,
+        largest=options.largest,
+        core_threshold=options.core_threshold,
+        smoothing=options.smoothing,
+        holes=options.holes,
+        border=not options.no_border,
+        link=not options.no_link,
+        track=options.track,
+        least_iou=options.least_iou,
+        gap=options.gap,
+        least_slices=options.least_slices,
+    )
 
 
 def request_of(
@@ -25,30 +60,41 @@ def request_of(
     RequestError
         When that is impossible.
     """
+    grid = grid_of(opened, source)
+    grid.check_directions(options.directions)
+    if (options.directions != "z" or options.track) and (options.workers or options.scheduler):
+        raise RequestError(
+            "Several workers look at a stack from one side only, and track nothing.",
+            "Leave out --directions and --track, or --workers and --scheduler.",
+        )
     return Request(
         model=model.spec.name,
         indices=_chosen(tuple(source.indices()), source.leading_shape, options.slices),
         output=options.output,
-        threshold=options.threshold,
-        split=not options.no_split,
-        link=not options.no_link,
-        anisotropy=anisotropy_of(opened, source),
-        least_iou=options.least_iou,
-        gap=min(options.gap, max(source.leading_shape, default=0)),  # wider ones cost, and are none
-        least_slices=options.least_slices,
-        smallest=options.smallest,
-        largest=options.largest,
-        core_threshold=options.core_threshold,
-        smoothing=options.smoothing,
-        holes=options.holes,
-        border=not options.no_border,
+        objects=objects_of(options).settled(grid),
+        directions=options.directions,
         device=options.device,
         precision=options.precision,
         intensity_range=options.intensity_range,
+        channels=options.channels,
+        rescale=not options.no_rescale,
     )
 
 
-def result_axes(opened: OpenedImage, source: ArraySource) -> tuple[Axis, ...]:
+def result_picture(
+    opened: OpenedImage, source: ArraySource, request: Request, model: LoadedModel
+) -> Picture:
+    """Return what is written: the axes of the result, and what its values mean."""
+    axes = _result_axes(opened, source)
+    if request.output == "probability":
+        return Picture(axes, "image")
+    if request.output != "classes":
+        return Picture(axes)
+    names = named_classes(model.spec)
+    return Picture(axes, objects=class_columns(names), colors=class_colors(len(names)))
+
+
+def _result_axes(opened: OpenedImage, source: ArraySource) -> tuple[Axis, ...]:
     """Return the axes of the result: those that slices are counted along, rows and columns."""
     axes = iter(opened.info.axes)
     all_axes = [None if name == "c" else next(axes) for name in opened.info.axis_names]

@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from napari_slicewise.api import SegmentRun, load_model, read_image
-from napari_slicewise.cli_request import request_of, result_axes
+from napari_slicewise.cli_request import objects_of, request_of, result_picture
+from napari_slicewise.cli_tables import notes_of, open_table, write_objects_csv
 from napari_slicewise.cluster import ClusterRun
 from napari_slicewise.errors import RequestError, SlicewiseError
 from napari_slicewise.inference.blocks import BlockWork
@@ -23,25 +24,20 @@ from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.request import Request, RunReport
 from napari_slicewise.inference.resume import ResumableRun
 from napari_slicewise.inference.resume_in_rounds import RoundsRun, needs_rounds
-from napari_slicewise.io.atomic_file import check_output
 from napari_slicewise.io.batch_record import BatchRecord
 from napari_slicewise.io.members import member_files
 from napari_slicewise.io.outputs import check_place, is_zarr_name, open_writer
-from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.result_names import pair_with_results
 from napari_slicewise.io.run_table import RunRow, RunTable
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.io.tiff_reader import OpenedImage
 from napari_slicewise.io.zarr_resumable import ResumableZarrWriter
+from napari_slicewise.models.consent import trust
 from napari_slicewise.run_identity import run_identity
 
 __all__ = ["run_segment"]
 
-_STORED: dict[str, tuple[str, Literal["labels", "image"]]] = {
-    "labels": ("uint32", "labels"),
-    "classes": ("uint8", "labels"),
-    "probability": ("float32", "image"),
-}
+_STORED = {"labels": "uint32", "classes": "uint8", "probability": "float32"}
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,22 @@ def run_segment(options: argparse.Namespace) -> int:
     SlicewiseError
         When nothing can be done at all: no model, no input, an impossible output.
     """
+    objects_of(options)  # what is impossible for any image is said once, before a model is read
     pairs = pair_with_results(options.inputs, options.out)
+    for sha256 in options.trust_code:
+        trust(sha256)
     model = load_model(options.model)
     jobs = _jobs(pairs, model)
     for job in jobs:
         check_place(job.out, job.protected)
     several = len(jobs) > 1
     place = options.report or (options.out / "report.csv" if several else None)
-    table = _table(place, [path for job in jobs for path in job.protected])
+    table = open_table(
+        place,
+        [path for job in jobs for path in job.protected],
+        [job.out for job in jobs],
+        objects=options.objects,
+    )
     batch = BatchRecord(options.out if several else None, restart=options.restart)
     with _cluster(jobs, options) as client:
         rows = _segment_all(jobs, _Session(model, options, batch, client), table)
@@ -137,24 +141,20 @@ def _jobs(pairs: Sequence[tuple[Path, Path]], model: LoadedModel) -> list[_Job]:
     return [_Job(source, out, members[source], protected(source, out)) for source, out in pairs]
 
 
-def _table(place: Path | None, protected: Sequence[Path]) -> RunTable | None:
-    if place is None:
-        return None
-    check_output(place, protected)
-    return RunTable(place)
-
-
 def _segment_or_fail(job: _Job, session: _Session) -> RunRow:
     """Segment an image, or say why not."""
     began, options = time.monotonic(), session.options
     try:
         with read_image(job.source, options.series) as opened:
-            identity = run_identity(options, session.model, job.members, job.out)
+            request = request_of(opened, opened.source(options.channel), session.model, options)
+            identity = run_identity(options, request, session.model, job.members, job.out)
             before = session.batch.row_of(identity, job.out)
+            row = before or _segment_image(opened, request, job, session, identity)
+            if options.objects and request.output == "labels":
+                write_objects_csv(job.out)
             if before is not None:
                 _say(f"{job.out}: done by an earlier run", options)
                 return before
-            row = _segment_image(opened, job, session, identity)
         row = replace(row, seconds=round(time.monotonic() - began, 2))
         session.batch.add(identity, job.out, row)
     except (SlicewiseError, OSError) as error:
@@ -172,15 +172,15 @@ def _segment_or_fail(job: _Job, session: _Session) -> RunRow:
 
 def _segment_image(
     opened: OpenedImage,
+    request: Request,
     job: _Job,
     session: _Session,
     identity: Mapping[str, Any],
 ) -> RunRow:
     model, options = session.model, session.options
     source = opened.source(options.channel)
-    request = request_of(opened, source, model, options)
-    dtype, kind = _STORED[request.output]
-    picture, resumed = Picture(result_axes(opened, source), kind), 0
+    dtype = _STORED[request.output]
+    picture, resumed = result_picture(opened, source, request, model), 0
     if is_zarr_name(job.out):
         with ResumableZarrWriter(
             job.out, picture, dtype, identity, job.protected, restart=options.restart
@@ -189,16 +189,16 @@ def _segment_image(
             resumed = run.there
             with _saying_what_is_kept(run, file, options):
                 details, fallbacks = _drain(run, len(request.indices), options)
-                file.describe({**details, "image": job.source.name})
+                file.describe(*notes_of(details, job.source.name))
     else:
         with open_writer(job.out, picture, dtype, inputs=job.protected) as writer:
             plain = SegmentRun(request, source, model)
             with _progress(len(request.indices), 0, options) as advance:
                 for result in plain:
-                    writer.write(result.index, result.values)
+                    writer.write(result.index, result.values, result.confidence)
                     advance()
             details, fallbacks = _outcome(plain.report)
-            writer.describe({**details, "image": job.source.name})
+            writer.describe(*notes_of(details, job.source.name))
     return RunRow(
         str(job.source),
         str(job.out),

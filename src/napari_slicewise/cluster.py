@@ -26,9 +26,14 @@ from napari_slicewise.inference.blocks import (
     probe,
     segment_block,
 )
-from napari_slicewise.inference.local_slices import LocalSlice, finished_locally, note_locally
+from napari_slicewise.inference.local_slices import (
+    LocalSlice,
+    finished_locally,
+    note_locally,
+    volumes_of,
+)
 from napari_slicewise.inference.request import Request, RunReport
-from napari_slicewise.inference.resume import link_options, missing_stretches
+from napari_slicewise.inference.resume import missing_stretches
 from napari_slicewise.instances.link import Links, number_objects
 from napari_slicewise.io.atomic_file import explain_output
 from napari_slicewise.io.local_labels import LocalLabels
@@ -157,18 +162,20 @@ class ClusterRun:
     def _number(self, work: BlockWork, local: Mapping[SliceIndex, LocalSlice]) -> None:
         """Find the objects of the stack, and have the result written."""
         links: Links = {}
-        if work.request.link:
+        if work.request.objects.link:
             for found in self._gather(link_block, self._link_jobs(work)):
                 links |= found
         counts = {index: done.count for index, done in local.items()}
-        least = work.request.least_slices if work.request.link else 1
-        tables = number_objects(counts, links, least)
+        least = work.request.links.least_slices if work.request.objects.link else 1
+        tables = number_objects(counts, links, least, volumes_of(local, work.request.links))
         jobs = [
             (work.of(block), {index: tables[index] for index in block})
             for block in self._blocks(self.writer.finished)
         ]
         for block in self._gather(number_block, jobs):
             for stored, largest in block:
+                confidence = local[stored.index].confidence_of(tables[stored.index])
+                self.writer.know(stored.index, confidence)
                 self.writer.note_finished(stored, {"largest": largest})
         objects = max((int(table.max(initial=0)) for table in tables.values()), default=0)
         self._details = {**self._details, "objects": objects}
@@ -176,7 +183,7 @@ class ClusterRun:
     def _link_jobs(self, work: BlockWork) -> list[tuple[Any, ...]]:
         """Return blocks, each with the slices after it that its objects may reach into."""
         indices = set(work.request.indices)
-        reach = link_options(work.request).reach
+        reach = work.request.links.reach
         jobs = []
         for block in self._blocks({}):
             last = block[-1]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_slicewise.inference.loading import LoadedModel
+from napari_slicewise.inference.request import Request
+from napari_slicewise.inference.resume_in_rounds import needs_rounds
 from napari_slicewise.io.fingerprint import fingerprint
 from napari_slicewise.io.kept_draft import draft_place
 from napari_slicewise.io.plain_values import plain
@@ -20,6 +22,7 @@ _NO_MATTER = {
     "func",
     "inputs",
     "model",
+    "objects",
     "out",
     "quiet",
     "report",
@@ -27,13 +30,18 @@ _NO_MATTER = {
     "run",
     "scheduler",
     "threads",
+    "trust_code",
     "workers",
 }
 """Options that change no pixel of the result, and those that are digested instead."""
 
 
 def run_identity(
-    options: argparse.Namespace, model: LoadedModel, members: Sequence[Path], out: Path
+    options: argparse.Namespace,
+    request: Request,
+    model: LoadedModel,
+    members: Sequence[Path],
+    out: Path,
 ) -> dict[str, Any]:
     """Return all that decides a result, as plain values.
 
@@ -41,6 +49,8 @@ def run_identity(
     ----------
     options
         The options of the command.
+    request
+        What they ask for of this image.
     model
         The model.
     members
@@ -54,8 +64,7 @@ def run_identity(
     }
     # Both ways give one result, but what they leave half-done is not the same.
     many = getattr(options, "workers", None) or getattr(options, "scheduler", None)
-    later = options.least_slices > 1 and not options.no_link
-    in_rounds = options.output == "labels" and (many or later)
+    in_rounds = needs_rounds(request) or (request.output == "labels" and many)
     settings["numbering"] = "in rounds" if in_rounds else "in order"
     return {
         "image": str(members[0].resolve()),

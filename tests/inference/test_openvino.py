@@ -32,7 +32,7 @@ def backend(model, cache, precision="float32"):
 
 def test_it_gives_what_torch_gives_for_any_size(random_model, tiles, tmp_path):
     engine = backend(random_model, tmp_path)
-    torch_engine = TorchBackend(random_model.network, random_model.spec.output, "cpu", "float32")
+    torch_engine = TorchBackend(random_model.network, random_model.spec, "cpu", "float32")
     first = engine.predict(tiles)
     np.testing.assert_allclose(first, torch_engine.predict(tiles), atol=1e-5)
     small = tiles[:1, :, :16, :32]

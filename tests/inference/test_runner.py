@@ -16,6 +16,7 @@ from napari_slicewise.inference.plan import resolve
 from napari_slicewise.inference.request import Request, visiting_order
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.io.source import ArraySource
 
 
@@ -201,8 +202,9 @@ def test_labels_classes_and_probability_agree(random_model):
     image = stack(2, 64, 64)
     probability, _ = run(random_model, image)
     threshold = float(np.median(probability))
-    classes, _ = run(random_model, image, output="classes", threshold=threshold)
-    labels, _ = run(random_model, image, output="labels", threshold=threshold, smallest=0)
+    objects = ObjectOptions(threshold=threshold, smallest=0)
+    classes, _ = run(random_model, image, output="classes", objects=objects)
+    labels, _ = run(random_model, image, output="labels", objects=objects)
     np.testing.assert_array_equal(classes, probability >= threshold)
     np.testing.assert_array_equal(labels > 0, classes > 0)
 
@@ -243,7 +245,7 @@ def test_another_threshold_does_not_run_the_network_again(random_model):
     first, report = again()
     assert report.details["slices_remembered"] == 1
     batches = policy.batches
-    lower, report = again(threshold=0.3)
+    lower, report = again(objects=ObjectOptions(threshold=0.3))
     assert policy.batches == batches
     assert report.details["slices_remembered"] == 6
     assert sum(v.sum() for v in lower.values()) > sum(v.sum() for v in first.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,10 @@ from napari_slicewise.inference.device import LocalDevices
 from napari_slicewise.inference.request import Request
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.io.source import ArraySource
 
-BASE = {"smallest": 0, "precision": "float32"}
+NONE_TOO_SMALL = ObjectOptions(smallest=0)
 
 
 def stack(*shape):
@@ -23,7 +26,7 @@ def stack(*shape):
 def threshold_of(model, image):
     """One that makes half of the stack foreground."""
     source = ArraySource(image)
-    request = Request(str(model.path), tuple(source.indices()), "probability", **BASE)
+    request = Request(str(model.path), tuple(source.indices()), "probability", precision="float32")
     runner = Runner(request, source, model, LocalDevices(), CancelToken())
     return float(np.median([result.values for result in runner.results()]))
 
@@ -31,7 +34,8 @@ def threshold_of(model, image):
 def in_turn(model, image, order, **options):
     """All slices in some order, renames applied, and every rename."""
     source = ArraySource(image)
-    request = Request(str(model.path), tuple(order), **{**BASE, **options})
+    objects = replace(NONE_TOO_SMALL, **options)
+    request = Request(str(model.path), tuple(order), objects=objects, precision="float32")
     runner = Runner(request, source, model, LocalDevices(), CancelToken())
     labels, renames = np.zeros(image.shape, np.int64), {}
     for result in runner.results():
@@ -105,4 +109,4 @@ def test_the_shaping_of_objects_is_what_the_request_says(random_model):
 )
 def test_impossible_shaping_is_refused(wrong):
     with pytest.raises(RequestError):
-        Request("m", ((0,),), **wrong)
+        ObjectOptions(**wrong)

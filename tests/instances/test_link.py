@@ -123,6 +123,13 @@ def test_a_gap_thicker_than_the_object_is_wide_is_not_bridged():
         assert tuple(found) == ends
 
 
+def test_over_a_gap_objects_must_agree_more_closely_than_from_slice_to_slice():
+    large, cap, alike = squares((0, 0, 10)), squares((1, 1, 7)), squares((0, 0, 9))
+    for other, next_to, over_gap in ((cap, 1, 2), (alike, 1, 1)):
+        assert numbered(stack(large, other))[1,].max() == next_to
+        assert numbered(stack(large, squares(), other))[2,].max() == over_gap
+
+
 def test_slices_that_agree_too_little_are_not_linked_where_so_much_is_asked_for():
     slices = stack(squares((0, 0, 12)), squares((0, 0, 12)), squares((4, 4, 6)))
     ends = [numbered(slices, least_iou=iou)[2,].max() for iou in (0.0, 0.2, 0.3)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_slicewise.instances.pipeline import pixels_of_area
+from napari_slicewise.instances.options import ImageGrid, ObjectOptions
 from napari_slicewise.instances.split import label_objects
 
 LANDSCAPES = ["network", "euclidean"]
@@ -24,8 +24,8 @@ def _draw(shape, discs):
 
 
 def _label(foreground, distance, landscape, **changes):
-    options = {"threshold": 0.5, "split": True, "smallest": 1} | changes
-    return label_objects(foreground, distance if landscape == "network" else None, **options)
+    options = ObjectOptions(**{"threshold": 0.5, "smallest": 1} | changes)
+    return label_objects(foreground, distance if landscape == "network" else None, options)
 
 
 def _iou(labels, truth, number):
@@ -162,5 +162,6 @@ def test_large_objects_and_those_at_the_border_are_left_out_on_request():
 
 
 def test_an_area_in_um2_is_so_many_pixels():
-    assert pixels_of_area(10.0, (0.5, 0.5)) == 40
-    assert pixels_of_area(10.0, (1.0, 0.25)) == 40
+    for pixel_um2 in (0.5 * 0.5, 1.0 * 0.25):
+        options = ObjectOptions(smallest="10um2").settled(ImageGrid(pixel_um2=pixel_um2))
+        assert options.areas == (40, None)

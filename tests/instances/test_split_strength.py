@@ -8,6 +8,7 @@ from skimage.segmentation import watershed
 
 from napari_slicewise.app.tuning import ShapeJob, Tuner
 from napari_slicewise.instances import landscape
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.pipeline import ShapeOptions, shape_slice
 
 
@@ -23,21 +24,19 @@ def blobs(seed, side=96):
     return found
 
 
-def options(**changes):
-    return ShapeOptions("foreground_distance", "labels", **({"smallest": 4} | changes))
+def options(heads="foreground_distance", **changes):
+    return ShapeOptions(heads, "labels", ObjectOptions(**({"smallest": 4} | changes)))
 
 
 @pytest.mark.parametrize("heads", ["foreground_distance", "foreground"])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_more_easily_is_split_the_more_objects_there_are(heads, seed):
-    from dataclasses import replace
-
     counts = [
-        shape_slice(blobs(seed), replace(options(split_strength=s), heads=heads)).max()
+        shape_slice(blobs(seed), options(heads, split_strength=s)).max()
         for s in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
     assert counts == sorted(counts)
-    assert counts[0] == shape_slice(blobs(seed), replace(options(split=False), heads=heads)).max()
+    assert counts[0] == shape_slice(blobs(seed), options(heads, split=False)).max()
     assert counts[0] < counts[2]
 
 

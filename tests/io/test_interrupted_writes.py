@@ -73,6 +73,9 @@ def test_a_killed_write_leaves_a_whole_file(tmp_path: Path, name: str) -> None:
             assert writer.stdout is not None
             writer.stdout.readline()  # it is at work
             time.sleep(rng.random() * 0.2)
+            while len(list(tmp_path.iterdir())) < 2:
+                time.sleep(0)  # for the next file to be begun, which takes a moment
+            time.sleep(rng.random() * 0.003)
             writer.kill()
         caught += len(list(tmp_path.iterdir())) > 1
         check_whole(path)

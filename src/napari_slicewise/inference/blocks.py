@@ -26,7 +26,7 @@ from napari_slicewise.inference.normalize import IntensityRange
 from napari_slicewise.inference.plan import Plan, resolve
 from napari_slicewise.inference.prepare import SlicePreparer
 from napari_slicewise.inference.request import Request
-from napari_slicewise.inference.resume import link_options, pin
+from napari_slicewise.inference.resume import pin
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
 from napari_slicewise.instances.link import Index, Links, find_links
@@ -167,7 +167,7 @@ def segment_block(work: BlockWork) -> Segmented:
         check_worker(work.version, work.shared)
         use_threads(work.threads)
         model, source = _model(work), _source(work)
-        request = replace(work.request, link=False, least_slices=1)
+        request = replace(work.request, objects=work.request.objects.alone())
         if work.engine and _plan(request, model, source).engine != work.engine:
             raise RequestError(
                 f"A worker has no {work.engine}, which others have.",
@@ -203,7 +203,7 @@ def link_block(work: BlockWork, following: Sequence[SliceIndex]) -> Links:
     """
     local = LocalLabels(Path(work.local))
     slices = {index: local.read(index) for index in (*work.request.indices, *following)}
-    return find_links(slices, link_options(work.request))
+    return find_links(slices, work.request.links)
 
 
 def number_block(

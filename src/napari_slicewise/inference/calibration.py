@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.split import label_objects
 from napari_slicewise.models.spec import ModelSpec
 
@@ -198,9 +199,7 @@ def match_objects(
         label_objects(
             tile[0],
             tile[1] if spec.output == "foreground_distance" else 1.0 - tile[1],
-            threshold=spec.threshold,
-            split=True,
-            smallest=_IGNORED_OBJECTS,
+            ObjectOptions(threshold=spec.threshold, smallest=_IGNORED_OBJECTS),
         )
         for tile in (one, other)
     )

@@ -35,7 +35,7 @@ _SLOTS = 3  # one for input, two for results: the worker shapes one while the ot
 _LARGEST_VALUE_BYTES = 4  # of a result: uint32 labels or float32 probability
 
 _BOOTSTRAP = (
-    "import sys; sys.path[:] = {path!r}; from napari_slicewise.inference.worker import main; main()"
+    "import sys; sys.path[:] = {path!r}; from napari_slicewise.training.worker import main; main()"
 )
 """The worker sees the modules that the desktop sees, and never the folder it happens to be in."""
 
@@ -101,7 +101,12 @@ class WorkerClient:
         self._slots = SharedSlots.create(_SLOTS, slot_bytes)
         self._source = source
         note = SourceNote(
-            source.leading_shape, (height, width), source.channels, source.rgb, source.dtype.str
+            source.leading_shape,
+            (height, width),
+            source.channels,
+            source.rgb,
+            source.dtype.str,
+            source.pixel_um,
         )
         self.send(BeginRun(request, note, self._slots.name, slot_bytes))
 
@@ -168,7 +173,10 @@ class WorkerClient:
             return
         values = slots.take(message.note)
         self.send(ResultTaken(message.note.slot))
-        self._on_message(SliceResult(message.index, values, message.seconds, message.renamed))
+        result = SliceResult(
+            message.index, values, message.seconds, message.renamed, message.confidence
+        )
+        self._on_message(result)
 
     def _serve_reads(self) -> None:
         """Read slices on a thread of their own: a slow disk must not hold up results."""

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_slicewise.inference.request import SliceResult
+from napari_slicewise.instances.link_options import LinkOptions
+from napari_slicewise.instances.volumes import Volumes
 from napari_slicewise.io.local_labels import LocalLabels
+from napari_slicewise.io.packed_numbers import pack_numbers, unpack_numbers
 from napari_slicewise.io.source import SliceIndex
 from napari_slicewise.io.zarr_resumable import ResumableZarrWriter
 
-__all__ = ["LocalSlice", "finished_locally", "note_locally", "write_locally"]
+__all__ = ["LocalSlice", "finished_locally", "note_locally", "volumes_of", "write_locally"]
 
 
 @dataclass(frozen=True)
 class LocalSlice:
-    """A slice whose objects are numbered for itself: how many, and a checksum."""
+    """A slice whose objects are numbered for itself.
+
+    Parameters
+    ----------
+    index, count, checksum
+        Which, how many objects, and of its pixels.
+    confidence, pixels
+        How sure the network is of each object, and how large it is; packed.
+    """
 
     index: SliceIndex
     count: int
     checksum: int
+    confidence: str = ""
+    pixels: str = ""
+
+    def confidence_of(self, table: NDArray[np.uint32]) -> dict[int, float]:
+        """Return how sure the network is of each object that stays, by the stack's numbers.
+
+        Parameters
+        ----------
+        table
+            ``(n + 1,)``: the number of each local one; 0 for those that are left out.
+        """
+        means = unpack_numbers(self.confidence).items()
+        return {int(table[local]): mean for local, mean in means if table[local]}
 
 
 def write_locally(local: LocalLabels, results: Iterable[SliceResult]) -> Iterator[LocalSlice]:
@@ -30,8 +55,24 @@ def write_locally(local: LocalLabels, results: Iterable[SliceResult]) -> Iterato
     for done in results:
         count = max(int(done.values.max(initial=0)) - before, 0)
         labels = np.where(done.values > 0, done.values - np.uint32(before), np.uint32(0))
-        yield LocalSlice(done.index, count, local.write(done.index, labels))
+        checksum = local.write(done.index, labels)
+        confidence = {number - before: mean for number, mean in done.confidence.items()}
+        pixels = dict(enumerate(np.bincount(labels.ravel())[1:].tolist(), start=1))
+        packed = pack_numbers(confidence), pack_numbers(pixels)
+        yield LocalSlice(done.index, count, checksum, *packed)
         before += count
+
+
+def volumes_of(local: Mapping[SliceIndex, LocalSlice], links: LinkOptions) -> Volumes | None:
+    """Return which volumes are kept; None where all are."""
+    if not links.by_volume:
+        return None
+    pixels = {}
+    for index, done in local.items():
+        pixels[index] = np.zeros(done.count + 1)
+        for number, count in unpack_numbers(done.pixels).items():
+            pixels[index][number] = count
+    return Volumes(pixels, links.smallest, links.largest)
 
 
 def note_locally(writer: ResumableZarrWriter, done: LocalSlice) -> None:
@@ -51,5 +92,5 @@ def finished_locally(writer: ResumableZarrWriter) -> dict[SliceIndex, LocalSlice
     labels = LocalLabels.find(writer.draft.work) if noted else None
     if labels is None:
         return {}
-    found = (LocalSlice(tuple(each["index"]), each["count"], each["checksum"]) for each in noted)
+    found = (LocalSlice(**{**each, "index": tuple(each["index"])}) for each in noted)
     return {done.index: done for done in found if labels.holds(done.index, done.checksum)}

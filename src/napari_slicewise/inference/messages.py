@@ -15,6 +15,7 @@ from typing import IO, Any
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.inference.memory import ArrayNote
 from napari_slicewise.inference.request import DeviceInfo, Request, RunReport
+from napari_slicewise.models.answers import Inquiry
 from napari_slicewise.models.spec import ModelSpec
 
 __all__ = [
@@ -43,6 +44,7 @@ class SourceNote:
     channels: int
     rgb: bool
     dtype: str
+    pixel_um: tuple[float, float] | None = None  # (y, x)
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,14 @@ class StopRun:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Desktop: say what this file of weights is."""
+    """Desktop: say what this file of weights is.
+
+    Answers, ``(question, value)``, replace those remembered, and are remembered; without any,
+    the remembered ones count.
+    """
 
     path: str
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,7 @@ class SliceDone:
     note: ArrayNote
     seconds: float
     renamed: Mapping[int, int] = field(default_factory=dict)
+    confidence: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,7 @@ class Inspected:
 
     path: str
     answer: ModelSpec | SlicewiseError
+    inquiry: Inquiry | None = None  # none where the file is no model
 
 
 class Channel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from napari_slicewise.errors import RequestError
@@ -10,9 +10,11 @@ from napari_slicewise.geometry import pad_to_multiple
 from napari_slicewise.inference.calibration import ImageTiles
 from napari_slicewise.inference.channels import channel_recipe
 from napari_slicewise.inference.device import DevicePolicy, resolve_device
+from napari_slicewise.inference.pixel_size import Rescaling, find_rescaling
 from napari_slicewise.inference.quantization import can_quantize
 from napari_slicewise.inference.request import DeviceInfo, Engine, Precision, Request
 from napari_slicewise.io.source import SliceSource
+from napari_slicewise.models.class_names import named_classes
 from napari_slicewise.models.spec import ModelSpec
 
 __all__ = ["Plan", "border_lost", "padded_shape", "resolve"]
@@ -22,20 +24,8 @@ _LARGEST_TILE = 2048
 
 _SHARE_OF_FREE_MEMORY = 0.25
 
-_SHAPING = (
-    "smallest",
-    "largest",
-    "core_threshold",
-    "smoothing",
-    "holes",
-    "border",
-    "split_strength",
-    "least_iou",
-    "gap",
-    "least_slices",
-    "anisotropy",
-)
-"""What of a request decides its objects, beside what a plan resolves."""
+_SLICES_IN_FLIGHT = 4
+"""Read, waiting for the network, waiting to be shaped, being brought back."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +52,8 @@ class Plan:
         Tiles predicted at once.
     recipe
         How the image's channels feed the model: ``as is``, ``grey`` or ``repeat``.
+    rescaling
+        From the image's grid to the model's and back; None where slices are taken as they are.
     """
 
     request: Request
@@ -75,6 +67,7 @@ class Plan:
     margin: int
     batch: int
     padded: tuple[int, int]
+    rescaling: Rescaling | None = None
     quantize: Literal["never", "asked", "if it pays"] = "never"
     check: str = ""
     tiles: ImageTiles = field(default_factory=ImageTiles, compare=False, repr=False)
@@ -89,7 +82,7 @@ class Plan:
             return replace(self, batch=self.batch // 2)
         least = _fit(3 * self.margin, self.spec)
         side = max(self.tile)
-        if side > least:
+        if side > least and not self.spec.fixed_tile:
             half = max(_fit(side // 2, self.spec), least)
             return replace(self, tile=(min(self.tile[0], half), min(self.tile[1], half)))
         if self.device.key != "cpu":
@@ -104,10 +97,12 @@ class Plan:
         engine = f"{self.engine} {self.precision}"
         if self.precision == "int8":
             engine += f" ({self.check})"
-        return f"{self.device.title}, {engine}, tiles of {size}, {self.batch} at once"
+        words = f"{self.device.title}, {engine}, tiles of {size}, {self.batch} at once"
+        return words if self.rescaling is None else f"{words}, {self.rescaling.describe()}"
 
     def details(self) -> dict[str, Any]:
         """Return the plan as plain values, for reports and saved files."""
+        of_classes = self.request.output == "classes"
         return {
             "model": self.spec.name,
             "device": self.device.title,
@@ -115,12 +110,13 @@ class Plan:
             "precision_check": self.check,
             "engine": self.engine,
             "output": self.request.output,
-            "threshold": self.threshold,
-            "split": self.request.split,
-            "link": self.request.link,
-            **{name: getattr(self.request, name) for name in _SHAPING},
+            "directions": self.request.directions,
+            **asdict(self.request.objects.at(self.threshold).settled()),
+            "class_names": list(named_classes(self.spec)) if of_classes else None,
             "intensity_range": self.request.intensity_range,
             "channels": self.recipe,
+            "chosen_channels": list(self.request.channels or ()),
+            "rescaled": None if self.rescaling is None else self.rescaling.describe(),
             "tile": list(self.tile),
             "batch": self.batch,
         }
@@ -134,28 +130,51 @@ def resolve(request: Request, spec: ModelSpec, source: SliceSource, policy: Devi
     RequestError, ModelError
         When the request cannot be met.
     """
-    device = resolve_device(policy, request.device)
-    recipe = channel_recipe(spec, source.channels, rgb=source.rgb)
-    padded = padded_shape(source.slice_shape, spec)
+    device, precision, engine = _executor(request, spec, policy)
+    recipe = channel_recipe(spec, source.channels, rgb=source.rgb, chosen=request.channels)
+    rescaling = _rescaling(request, spec, source, policy)
+    padded = padded_shape(source.slice_shape if rescaling is None else rescaling.model_shape, spec)
     budget = int(policy.free_bytes(device.key) * _SHARE_OF_FREE_MEMORY)
     pixels = max(1, budget // _bytes_per_pixel(spec))
     tile = _tile_shape(request, spec, padded, pixels)
-    precision = policy.precision(device.key, request.precision)
-    engine = policy.engine(device.key, precision)
+    batch = 1 if spec.fixed_tile else request.batch or _batch(tile, pixels, device)
     return Plan(
         request=request,
         spec=spec,
         device=device,
         precision=precision,
         engine=engine,
-        threshold=spec.threshold if request.threshold is None else request.threshold,
+        threshold=_threshold(request, spec),
         recipe=recipe,
         tile=tile,
         margin=spec.margin,
-        batch=request.batch or _batch(tile, pixels, device),
+        batch=batch,
         padded=padded,
+        rescaling=rescaling,
         quantize=_quantize(request, spec, device, engine, policy),
     )
+
+
+def _executor(
+    request: Request, spec: ModelSpec, policy: DevicePolicy
+) -> tuple[DeviceInfo, Precision, Engine]:
+    """Choose device, number format and engine; networks that bring themselves along choose too."""
+    graph = spec.architecture == "onnx"
+    device = resolve_device(policy, "cpu" if graph and request.device == "auto" else request.device)
+    if graph and device.key != "cpu":
+        raise RequestError("ONNX files run on the processor.", "Choose the device auto or cpu.")
+    precision = policy.precision(device.key, request.precision)
+    engine = policy.engine(device.key, precision)
+    if graph and engine == "torch":
+        return device, "float32", "ONNX Runtime"
+    if spec.architecture == "torchscript":
+        return device, "float32", "torch"
+    return device, precision, engine
+
+
+def _threshold(request: Request, spec: ModelSpec) -> float:
+    asked = request.objects.threshold
+    return spec.threshold if asked is None else asked
 
 
 def _quantize(
@@ -166,7 +185,7 @@ def _quantize(
     With first filters that are no multiple of 16, OpenVINO's int8 is no faster than its
     bfloat16 (24 filters, measured on AVX512_VNNI): not worth a check then.
     """
-    able = engine == "OpenVINO" and can_quantize()
+    able = engine == "OpenVINO" and can_quantize() and not spec.fixed_tile
     if request.precision == "int8":
         if not able:
             raise RequestError(
@@ -180,6 +199,25 @@ def _quantize(
     return "if it pays" if spec.first_filters % 16 == 0 else "never"
 
 
+def _rescaling(
+    request: Request, spec: ModelSpec, source: SliceSource, policy: DevicePolicy
+) -> Rescaling | None:
+    """Decide on the rescaling; refuse slices that would outgrow the memory."""
+    if not request.rescale:
+        return None
+    found = find_rescaling(spec, source.slice_shape, source.pixel_um)
+    if found is None:
+        return None
+    rows, columns = found.model_shape
+    maps = _SLICES_IN_FLIGHT * (spec.in_channels + spec.out_channels)
+    if 4 * maps * rows * columns > policy.free_bytes("cpu"):
+        raise RequestError(
+            f"A slice {found.describe()} has {rows} x {columns} pixels: too many for the memory.",
+            "Turn rescaling off, or close other programs.",
+        )
+    return found
+
+
 def border_lost(spec: ModelSpec) -> int:
     """Return the pixels at each border that the network gives no output for."""
     return spec.margin if spec.padding == "valid" else 0
@@ -188,7 +226,9 @@ def border_lost(spec: ModelSpec) -> int:
 def padded_shape(shape: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
     """Return the rows and columns that a slice is padded to for a network."""
     lost = 2 * border_lost(spec)
-    return pad_to_multiple((shape[0] + lost, shape[1] + lost), spec.stride, spec.remainder)
+    least = spec.fixed_tile or (0, 0)
+    rows, columns = max(shape[0] + lost, least[0]), max(shape[1] + lost, least[1])
+    return pad_to_multiple((rows, columns), spec.stride, spec.remainder)
 
 
 def _fit(side: int, spec: ModelSpec) -> int:
@@ -208,12 +248,12 @@ def _bytes_per_pixel(spec: ModelSpec) -> int:
 def _tile_shape(
     request: Request, spec: ModelSpec, padded: tuple[int, int], pixels: int
 ) -> tuple[int, int]:
+    if spec.fixed_tile:
+        return spec.fixed_tile[0], spec.fixed_tile[1]
     if request.tile is not None:
         side = max(_fit(request.tile, spec), _fit(2 * spec.margin + spec.stride, spec))
-    elif spec.upsampling == "bilinear_aligned" and padded[0] * padded[1] <= pixels:
-        # Aligned corners stretch over the network's whole input: a tile's answer is another
-        # one than the slice's, whatever the margin.
-        return padded
+    elif spec.sees_all and padded[0] * padded[1] <= pixels:
+        return padded  # a tile's answer is another one than the slice's, whatever the margin
     else:
         side = _fit(min(_LARGEST_TILE, int(pixels**0.5)) - spec.stride, spec)
         side = max(side, _fit(3 * spec.margin, spec))

@@ -126,7 +126,7 @@ class Predictor:
         """Name what decides the activations; precision and tile may change with the plan."""
         plan = self.plan
         form = f"int8 {plan.tiles.digest}" if plan.precision == "int8" else plan.precision
-        if plan.spec.upsampling == "bilinear_aligned":  # the tile is part of the function
+        if plan.spec.sees_all:  # the tile is part of the function
             form += f" {plan.tile}"
         return self._model.sha256, self._meaning, form, item.digest
 

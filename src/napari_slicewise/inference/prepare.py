@@ -11,6 +11,7 @@ from napari_slicewise.errors import ImageError
 from napari_slicewise.inference.calibration import TILES, busiest_cells, cell_shape
 from napari_slicewise.inference.normalize import IntensityRange, measure_range, normalize
 from napari_slicewise.inference.plan import Plan, border_lost, padded_shape
+from napari_slicewise.inference.resample import resample
 from napari_slicewise.inference.stream import CancelToken
 from napari_slicewise.io.source import SliceSource
 
@@ -80,7 +81,7 @@ class SlicePreparer:
                 self._stack_range = measure_range(samples, plan.spec)
             plan.tiles.fill(
                 [
-                    normalize(cell, self._stack_range or measure_range([sample], plan.spec))
+                    self._tile(cell, self._stack_range or measure_range([sample], plan.spec))
                     for sample, cells in zip(samples, self._cells, strict=True)
                     for cell in cells
                 ]
@@ -100,7 +101,7 @@ class SlicePreparer:
         """
         array = self._read(index)
         range_ = self._stack_range or measure_range([array], self._plan.spec)
-        normal = normalize(array, range_)
+        normal = self._on_model_grid(normalize(array, range_))
         height, width = normal.shape[1:]
         rows, columns = padded_shape((height, width), self._plan.spec)
         lost = border_lost(self._plan.spec)
@@ -115,7 +116,14 @@ class SlicePreparer:
                 f"Slice {index} of the image has the shape {array.shape}, not {promised}.",
                 "Is the file damaged, or was it changed meanwhile?",
             )
+        if self._plan.request.channels is not None:
+            array = array[list(self._plan.request.channels)]
         return feed_channels(array, self._plan.recipe, self._plan.spec.in_channels)
+
+    def _on_model_grid(self, normal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring a whole slice to the model's pixel size, where the plan says so."""
+        rescaling = self._plan.rescaling
+        return normal if rescaling is None else resample(normal, rescaling.model_shape)
 
     def _samples(self) -> list[NDArray[Any]]:
         """Read a few slices spread over the whole stack, thinned to a bounded size.
@@ -145,7 +153,20 @@ class SlicePreparer:
 
     def _take_cells(self, array: NDArray[Any], slices: int) -> list[NDArray[Any]]:
         """Copy cells of a sampled slice, to calibrate int8 on, where the plan may want it."""
-        cell = cell_shape((array.shape[1], array.shape[2]), self._plan.spec)
+        cell = self._cell_shape()
         if self._plan.quantize == "never" or cell is None:
             return []
+        if self._plan.rescaling is not None:
+            cell = self._plan.rescaling.on_image(cell)
         return busiest_cells(array, cell, -(-TILES // slices))
+
+    def _tile(self, cell: NDArray[Any], range_: IntensityRange) -> NDArray[np.float32]:
+        """Return a cell as the network gets it."""
+        normal, shape = normalize(cell, range_), self._cell_shape()
+        return normal if self._plan.rescaling is None or shape is None else resample(normal, shape)
+
+    def _cell_shape(self) -> tuple[int, int] | None:
+        """Return rows and columns of a cell on the model's grid; None where slices are small."""
+        rescaling = self._plan.rescaling
+        shape = self._source.slice_shape if rescaling is None else rescaling.model_shape
+        return cell_shape(shape, self._plan.spec)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicewise.errors import RequestError
+from napari_slicewise.instances.link_options import LinkOptions
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.pipeline import ShapeOptions
 
 __all__ = [
     "MOST_HEADS",
     "DeviceInfo",
+    "Directions",
     "Output",
     "Progress",
     "Request",
@@ -27,8 +31,9 @@ Output = Literal["labels", "classes", "probability", "activations"]
 MOST_HEADS = 4
 """Channels of activations that are handed out; more of them would not fit the memory for slices."""
 
+Directions = Literal["z", "zy", "zx", "zyx"]
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-Engine = Literal["torch", "OpenVINO"]
+Engine = Literal["torch", "OpenVINO", "ONNX Runtime"]
 Outcome = Literal["completed", "cancelled", "failed"]
 
 
@@ -45,36 +50,11 @@ class Request:
     output
         ``labels``: objects; ``classes``: 0/1 or the class; ``probability``: of the foreground;
         ``activations``: what the network gives, to be shaped elsewhere.
-    threshold
-        Foreground probability, 0..1; None takes the model's own.
-    split
-        Whether touching objects are split.
-    split_strength
-        How easily, from 0 (never) to 1 (at the least dent); 0.5 is the usual.
-    link
-        Whether objects keep their number through the last leading axis.
-    least_iou
-        Smallest intersection over union of a linked object in neighbouring slices, 0..1.
-    gap
-        In how many slices in a row a linked object may be missing.
-    anisotropy
-        Distance of two slices over the size of a pixel, for the linking; 1 where unknown.
-    least_slices
-        Linked objects found in fewer slices are left out, unless the border of the stack
-        cuts them. 1 keeps all.
-    smallest
-        Objects of fewer pixels in a slice are left out.
-    largest
-        Objects of more pixels in a slice are left out; None keeps them.
-    core_threshold
-        An object holds a pixel of at least this foreground probability, 0..1; None asks
-        for no more than ``threshold``.
-    smoothing
-        Standard deviation in pixels of the Gaussian that smooths outlines, 0 for none.
-    holes
-        Holes of up to so many pixels are filled.
-    border
-        Whether objects at the border of a slice are kept.
+    objects
+        What counts as an object, and when objects of two slices are one.
+    directions
+        ``z``: slices are looked at as they are. ``zyx``: stacks are looked at along all three
+        axes, and the probabilities are averaged; ``zy`` and ``zx`` likewise.
     device
         ``auto``, or a name such as ``cpu``, ``cuda:0``, ``mps``.
     precision
@@ -86,71 +66,54 @@ class Request:
         Side of a tile in pixels; None chooses by the free memory.
     batch
         Tiles predicted at once; None chooses by the free memory.
+    channels
+        Which of the image's channels feeds each input of the model, counted from 0, in order;
+        None takes them as they come (:func:`~napari_slicewise.inference.channels.channel_recipe`).
+    rescale
+        Whether slices are brought to the pixel size that the model was trained at, where both
+        sizes are known and differ. The result always lies on the image's own grid.
+    answers
+        To what the file of weights leaves open, ``(question, value)``; empty takes those that
+        were remembered beside it.
     """
 
     model: str
     indices: tuple[tuple[int, ...], ...]
     output: Output = "labels"
-    threshold: float | None = None
-    split: bool = True
-    split_strength: float = 0.5
-    link: bool = True
-    least_iou: float = 0.0
-    gap: int = 1
-    anisotropy: float = 1.0
-    least_slices: int = 1
-    smallest: int = 16
-    largest: int | None = None
-    core_threshold: float | None = None
-    smoothing: float = 0.0
-    holes: int = 0
-    border: bool = True
+    objects: ObjectOptions = field(default_factory=ObjectOptions)
+    directions: Directions = "z"
     device: str = "auto"
     precision: Precision = "auto"
     intensity_range: Literal["stack", "slice"] = "stack"
     tile: int | None = None
+    channels: tuple[int, ...] | None = None
+    rescale: bool = True
+    answers: tuple[tuple[str, str], ...] = ()
     batch: int | None = None
 
     def __post_init__(self) -> None:
         if not self.indices:
             raise RequestError("No slice is chosen.", "Choose at least one slice.")
-        if self.threshold is not None and not (
-            isinstance(self.threshold, int | float) and 0.0 <= self.threshold <= 1.0
-        ):
-            raise RequestError(f"The threshold must lie in 0..1, got {self.threshold!r}.")
+        _ = self.objects.areas, self.objects.hole_pixels, self.links  # no size is left open
         if self.output not in get_args(Output):
             raise RequestError(
                 f"There is no output {self.output!r}.", "Choose labels, classes or probability."
             )
-        if self.smallest < 0:
-            raise RequestError(f"The smallest object has 0 pixels or more, not {self.smallest}.")
-        self._check_shaping()
+        if self.directions not in get_args(Directions):
+            raise RequestError(
+                f"There are no directions {self.directions!r}.", "Choose z, zy, zx or zyx."
+            )
         if self.tile is not None and self.tile < 32:
             raise RequestError(f"A tile's side must be 32 pixels or more, got {self.tile}.")
         if self.batch is not None and self.batch < 1:
             raise RequestError(f"A batch holds one tile or more, got {self.batch}.")
+        if self.channels is not None and not self.channels:
+            raise RequestError("No channel is chosen.", "Choose one for each input of the model.")
 
-    def _check_shaping(self) -> None:
-        if self.largest is not None and self.largest < max(1, self.smallest):
-            raise RequestError(
-                f"No object has at most {self.largest} pixels and at least {self.smallest}."
-            )
-        if not 0.0 <= self.split_strength <= 1.0:
-            raise RequestError(f"Splitting goes from 0 to 1, got {self.split_strength!r}.")
-        core = self.core_threshold
-        if core is not None and not 0.0 <= core <= 1.0:
-            raise RequestError(f"The threshold of cores must lie in 0..1, got {core!r}.")
-        if not 0.0 <= self.smoothing <= 100.0:
-            raise RequestError(f"Outlines are smoothed by 0 to 100 pixels, not {self.smoothing}.")
-        if self.holes < 0:
-            raise RequestError(f"A hole has 0 pixels or more, not {self.holes}.")
-        if not 0.0 <= self.least_iou <= 1.0:
-            raise RequestError(f"The overlap of slices must lie in 0..1, got {self.least_iou!r}.")
-        if self.gap < 0 or self.least_slices < 1 or not 0.0 < self.anisotropy < float("inf"):
-            raise RequestError(
-                "Linking needs a gap of 0 slices or more, objects of 1 slice or more and an "
-                f"anisotropy above 0, not {self.gap}, {self.least_slices} and {self.anisotropy}."
-            )
+    @property
+    def links(self) -> LinkOptions:
+        """When objects of two slices are one object."""
+        return self.objects.links
 
 
 @dataclass(frozen=True)
@@ -189,12 +152,33 @@ class SliceResult:
         another: old to new, 0 where an object is left out after all. What was delivered
         before must be renamed; ``values`` is already. Always empty when the slices are
         asked for in order.
+    confidence
+        Mean foreground probability of each object in this slice, 0..1, by its number in
+        ``values``; empty for other outputs than labels. See
+        :func:`~napari_slicewise.instances.confidence.object_confidence`.
     """
 
     index: tuple[int, ...]
     values: NDArray[Any]  # (y, x), or (head, y, x)
     seconds: float
     renamed: Mapping[int, int] = field(default_factory=dict)
+    confidence: Mapping[int, float] = field(default_factory=dict)
+
+    def numbered(
+        self, table: NDArray[np.uint32], renamed: Mapping[int, int] | None = None
+    ) -> SliceResult:
+        """Return this slice, whose objects are 1..n, with the numbers of the stack.
+
+        Parameters
+        ----------
+        table
+            ``(n + 1,)``: the number of each; 0 for those that are left out.
+        renamed
+            See the class.
+        """
+        confidence = {int(table[n]): mean for n, mean in self.confidence.items() if table[n]}
+        values = table[self.values]
+        return replace(self, values=values, renamed=renamed or {}, confidence=confidence)
 
 
 @dataclass(frozen=True)
@@ -243,16 +227,4 @@ def shape_options(request: Request, heads: str, threshold: float) -> ShapeOption
     """
     if request.output == "activations":
         return None
-    return ShapeOptions(
-        heads=heads,
-        output=request.output,
-        threshold=threshold,
-        split=request.split,
-        split_strength=request.split_strength,
-        smallest=request.smallest,
-        largest=request.largest,
-        core_threshold=request.core_threshold,
-        smoothing=request.smoothing,
-        holes=request.holes,
-        border=request.border,
-    )
+    return ShapeOptions(heads, request.output, request.objects.at(threshold))

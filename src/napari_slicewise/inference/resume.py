@@ -14,12 +14,11 @@ from napari_slicewise.inference.plan import Plan, resolve
 from napari_slicewise.inference.request import Request, RunReport
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
-from napari_slicewise.instances.link import LinkOptions
 from napari_slicewise.instances.slice_linker import NumberedSlices
 from napari_slicewise.io.source import SliceIndex, SliceSource
 from napari_slicewise.io.zarr_resumable import ResumableZarrWriter
 
-__all__ = ["ResumableRun", "link_options", "missing_stretches", "pin", "recall_pins"]
+__all__ = ["ResumableRun", "missing_stretches", "pin", "recall_pins"]
 
 _INT8_PAYS = (1 << 26) * 256
 """Pixels times squared first filters; about ten seconds in bfloat16 on two cores."""
@@ -77,16 +76,6 @@ def recall_pins(
     return pinned
 
 
-def link_options(request: Request) -> LinkOptions:
-    """Return when objects of two slices are one object, as a request has it."""
-    return LinkOptions(
-        least_iou=request.least_iou,
-        gap=request.gap,
-        anisotropy=request.anisotropy,
-        least_slices=request.least_slices,
-    )
-
-
 def missing_stretches(
     indices: Sequence[SliceIndex], finished: Mapping[SliceIndex, Any]
 ) -> list[tuple[SliceIndex, ...]]:
@@ -138,7 +127,8 @@ class ResumableRun:
             runner = self._runner(replace(request, indices=stretch), before)
             for result in runner.results():
                 largest = self._largest(result.values, largest)
-                self.writer.finish(result.index, result.values, {"largest": largest})
+                note = {"largest": largest}
+                self.writer.finish(result.index, result.values, note, result.confidence)
                 yield result.index
             fallbacks += runner.report().fallbacks
         report = runner.report()
@@ -163,7 +153,7 @@ class ResumableRun:
         if self.request.output != "labels" or position == 0:
             return NumberedSlices()
         largest = self.writer.finished[self.request.indices[position - 1]]["largest"]
-        reach = link_options(self.request).reach if self.request.link and first else 0
+        reach = self.request.links.reach if self.request.objects.link and first else 0
         near = [(*first[:-1], first[-1] - step) for step in range(reach, 0, -1)]
         finished = self.writer.finished
         return NumberedSlices(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,8 @@ from napari_slicewise.inference.local_slices import (
     write_locally,
 )
 from napari_slicewise.inference.request import Request
-from napari_slicewise.inference.resume import (
-    ResumableRun,
-    link_options,
-    missing_stretches,
-    recall_pins,
-)
-from napari_slicewise.instances.link import LinkFinder, Links, number_objects
+from napari_slicewise.inference.resume import ResumableRun, missing_stretches, recall_pins
+from napari_slicewise.instances.stack_numbers import StackNumbers
 from napari_slicewise.io.atomic_file import explain_output
 from napari_slicewise.io.local_labels import LocalLabels
 from napari_slicewise.io.source import SliceIndex
@@ -36,7 +31,7 @@ def needs_rounds(request: Request) -> bool:
     so that one that goes on could link others. Such a run keeps each slice as the network
     gave it, and numbers them when all are there.
     """
-    return request.output == "labels" and request.link and request.least_slices > 1
+    return request.output == "labels" and request.objects.waits
 
 
 @dataclass(eq=False)
@@ -44,7 +39,10 @@ class RoundsRun(ResumableRun):
     """A :class:`~napari_slicewise.inference.resume.ResumableRun` for such a request.
 
     The draft needs room for the labels twice. Its record is that of a run on a cluster.
+    ``parents`` are the mothers of daughters, in a movie that was tracked.
     """
+
+    parents: dict[int, int] = field(default_factory=dict)
 
     @property
     def there(self) -> int:
@@ -61,7 +59,7 @@ class RoundsRun(ResumableRun):
         details = runner.report().details
         fallbacks: tuple[str, ...] = ()
         for stretch in missing_stretches(request.indices, local):
-            alone = replace(request, indices=stretch, link=False, least_slices=1)
+            alone = replace(request, indices=stretch, objects=request.objects.alone())
             runner = self._runner(alone)
             for done in write_locally(labels, runner.results()):
                 local[done.index] = done
@@ -71,6 +69,8 @@ class RoundsRun(ResumableRun):
             fallbacks += runner.report().fallbacks
             details |= {name: runner.report().details[name] for name in _DECIDED_LATE}
         details["objects"] = self._number(request, labels, local)
+        if self.parents:
+            details["parents"] = self.parents
         self.report = replace(
             runner.report(), outcome="completed", fallbacks=fallbacks, details=details
         )
@@ -79,16 +79,16 @@ class RoundsRun(ResumableRun):
         self, request: Request, labels: LocalLabels, local: Mapping[SliceIndex, LocalSlice]
     ) -> int:
         """Give the objects the numbers of the stack, write the result, and count them."""
-        finder = LinkFinder(set(local), link_options(request))
-        links: Links = {}
+        stack = StackNumbers(set(local), request.objects)
         for index in request.indices:
-            links |= finder.add(index, labels.read(index))
-        counts = {index: done.count for index, done in local.items()}
-        tables = number_objects(counts, links, request.least_slices)
+            stack.add(index, labels.read(index))
+        tables, self.parents = stack.numbers()
         for index in request.indices:
             if index not in self.writer.finished:
                 numbered = tables[index][labels.read(index)]
-                self.writer.finish(index, numbered, {"largest": _largest(tables[index])})
+                confidence = local[index].confidence_of(tables[index])
+                note = {"largest": _largest(tables[index])}
+                self.writer.finish(index, numbered, note, confidence)
         return max(map(_largest, tables.values()), default=0)
 
 

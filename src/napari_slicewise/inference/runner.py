@@ -16,13 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from napari_slicewise.errors import RequestError, SlicewiseError
+from napari_slicewise.inference.activations import ActivationStream
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy
+from napari_slicewise.inference.directions import OtherDirections, stacks_of
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.normalize import IntensityRange
-from napari_slicewise.inference.plan import border_lost, resolve
-from napari_slicewise.inference.predict import Predictor, Prepared
-from napari_slicewise.inference.prepare import SlicePreparer
+from napari_slicewise.inference.numbered_later import LaterNumbers
+from napari_slicewise.inference.plan import resolve
+from napari_slicewise.inference.predict import Predicted, Predictor
 from napari_slicewise.inference.request import (
     MOST_HEADS,
     Outcome,
@@ -31,10 +33,14 @@ from napari_slicewise.inference.request import (
     SliceResult,
     shape_options,
 )
-from napari_slicewise.inference.stream import CancelToken, in_background
+from napari_slicewise.inference.stream import CancelToken
+from napari_slicewise.instances.confidence import object_confidence
 from napari_slicewise.instances.final_numbers import FinalNumbers
-from napari_slicewise.instances.link import LinkOptions
-from napari_slicewise.instances.pipeline import ShapeOptions, shape_slice
+from napari_slicewise.instances.pipeline import (
+    ShapeOptions,
+    foreground_probability,
+    shape_slice,
+)
 from napari_slicewise.instances.slice_linker import NumberedSlices, SliceLinker
 from napari_slicewise.io.source import SliceSource
 
@@ -71,7 +77,8 @@ class Runner:
         ``final``: slices that are asked for in order come with the numbers that they keep,
         some slices later where that takes knowing the next ones. ``provisional``: each
         comes at once, and later ones may rename its objects (``SliceResult.renamed``);
-        ``least_slices`` is not looked at then, as a human may be painting on the object.
+        ``least_slices``, volumes and ``track`` are not looked at then, as a human may be
+        painting on the object.
 
     Raises
     ------
@@ -100,11 +107,12 @@ class Runner:
         self._on_status = on_status
         self._fallbacks: list[str] = []
         self._done = 0
-        least = request.least_slices if numbers == "final" else 1
+        least = request.links.least_slices if numbers == "final" else 1
         self._linker = _linker(request, after or NumberedSlices(), least)
         in_order = all(a < b for a, b in pairwise(request.indices))
-        holds = request.link and least > 1 and in_order
+        holds = request.objects.link and least > 1 and in_order
         self._final = FinalNumbers(self._linker, after.largest if after else 0) if holds else None
+        self._later = _later_numbers(request, source) if numbers == "final" else None
         self._began = time.perf_counter()
         # Activations are for labels: what decides on the number format must be the same.
         planned = replace(request, output="labels") if request.output == "activations" else request
@@ -112,6 +120,9 @@ class Runner:
         self._predictor = Predictor(
             plan, model, policy, token, self._note_fallback, cache, on_status
         )
+        self._policy, self._cache = policy, cache
+        several = request.directions != "z" and request.output != "activations"
+        self._others = self._other_directions() if several else None
 
     def results(self) -> Generator[SliceResult]:
         """Yield finished slices.
@@ -124,10 +135,12 @@ class Runner:
         with closing(self._shaped()) as shaped:
             if self._request.output != "labels":
                 yield from shaped
+            elif self._later is not None:
+                yield from self._later.numbered(shaped)
             elif self._final is None:
                 for result in shaped:
                     linked = self._linker.link(result.index, result.values)
-                    yield replace(result, values=linked.labels, renamed=linked.renamed)
+                    yield result.numbered(linked.table, linked.renamed)
             else:
                 yield from self._finally_numbered(shaped, self._final)
 
@@ -139,33 +152,56 @@ class Runner:
             for result in shaped:
                 held[result.index] = result
                 linked = self._linker.link(result.index, result.values)
-                for index, labels in final.add(result.index, linked):
-                    yield replace(held.pop(index), values=labels)
+                for index, table in final.add(result.index, linked):
+                    yield held.pop(index).numbered(table)
         except SlicewiseError:
-            yield from (replace(held[index], values=labels) for index, labels in final.finish())
+            yield from (held[index].numbered(table) for index, table in final.finish())
             raise
-        yield from (replace(held[index], values=labels) for index, labels in final.finish())
+        yield from (held[index].numbered(table) for index, table in final.finish())
 
     def _shaped(self) -> Generator[SliceResult]:
         """Yield slices whose objects have their local numbers 1..n."""
         plan = self._predictor.plan
-        self._on_status("Measuring the range of intensities")
-        preparer = SlicePreparer(plan, self._source, self._token, self._intensities)
-        self._on_status(plan.describe())
+        stream = ActivationStream(
+            self._predictor, self._source, self._token, self._intensities, self._on_status
+        )
+        self._intensities = stream.intensities
         options = shape_options(self._request, plan.spec.output, plan.threshold)
-        height, width = self._source.slice_shape
-        lost = border_lost(plan.spec)
-        inside = np.s_[:, lost : lost + height, lost : lost + width]
-        prepared = in_background(self._prepare(preparer), 2, "slicewise-read")
-        predicted = in_background(self._predictor.predict_all(prepared), 2, "slicewise-predict")
-        try:
-            for item in predicted:
-                began = time.perf_counter()
-                values = _shaped(item.activations[inside], options)
-                self._done += 1
-                yield SliceResult(item.index, values, item.seconds + time.perf_counter() - began)
-        finally:
-            predicted.close()
+        others, indices = self._others, self._request.indices
+        for stack in stacks_of(indices) if others is not None else [indices]:
+            if others is not None:
+                others.begin(stack[0][:-1])
+            with closing(stream.of(stack)) as predicted:
+                for item in predicted:
+                    began = time.perf_counter()
+                    activations = item.activations if others is None else others.joined(item)
+                    values, confidence = _shaped(activations, options)
+                    self._done += 1
+                    seconds = item.seconds + time.perf_counter() - began
+                    yield SliceResult(item.index, values, seconds, confidence=confidence)
+
+    def _other_directions(self) -> OtherDirections:
+        request, spec = self._request, self._predictor.plan.spec
+        return OtherDirections(
+            self._source,
+            request.directions[1:],
+            request.links.anisotropy,
+            spec.out_channels if spec.output == "classes" else 1,
+            self._look,
+            self._token,
+            self._on_status,
+        )
+
+    def _look(self, view: SliceSource) -> Generator[Predicted]:
+        """Return what the network says of all slices of a turned stack."""
+        indices = tuple((position,) for position in range(view.leading_shape[0]))
+        plan = resolve(
+            replace(self._request, indices=indices), self._model.spec, view, self._policy
+        )
+        predictor = Predictor(
+            plan, self._model, self._policy, self._token, self._note_fallback, self._cache
+        )
+        return ActivationStream(predictor, view, self._token, self._intensities).of(indices)
 
     def report(self, error: Exception | None = None) -> RunReport:
         """Say how the run ended; ``error`` is what ended it, if anything did."""
@@ -184,9 +220,10 @@ class Runner:
             fallbacks=tuple(self._fallbacks),
             details={
                 **self._predictor.plan.details(),
-                "objects": self._linker.count if self._request.output == "labels" else None,
+                "objects": self._counted() if self._request.output == "labels" else None,
                 "slices_remembered": self._predictor.remembered,
                 **self._formats(),
+                **({"parents": self._later.parents} if self._later and self._later.parents else {}),
                 "model_sha256": self._model.sha256,
                 "version": version("napari-slicewise"),
                 # torch's own str subclass would drag torch along into the desktop's process.
@@ -196,16 +233,14 @@ class Runner:
             },
         )
 
+    def _counted(self) -> int:
+        """Return how many objects there are so far."""
+        return self._linker.count if self._later is None else self._later.count
+
     def _formats(self) -> dict[str, dict[str, int]]:
         """Say how many slices were computed in each number format, where there were several."""
         formats = self._predictor.formats
         return {"slices_by_precision": dict(formats)} if len(formats) > 1 else {}
-
-    def _prepare(self, preparer: SlicePreparer) -> Iterator[Prepared]:
-        for index in self._request.indices:
-            if self._token.cancelled:
-                return
-            yield Prepared(index, preparer.prepare(index))
 
     def _note_fallback(self, text: str) -> None:
         self._fallbacks.append(text)
@@ -214,23 +249,34 @@ class Runner:
 
 def _linker(request: Request, after: NumberedSlices, least: int) -> SliceLinker:
     """Return what links the slices of a run, knowing what an interrupted one has written."""
-    options = LinkOptions(
-        least_iou=request.least_iou,
-        gap=request.gap,
-        anisotropy=request.anisotropy,
-        least_slices=least,
-    )
-    linker = SliceLinker(request.indices, link=request.link, options=options, largest=after.largest)
+    options = replace(request.links, least_slices=least)
+    link = request.objects.link
+    linker = SliceLinker(request.indices, link=link, options=options, largest=after.largest)
     for index in sorted(after.slices):
         linker.prime(index, after.slices[index])
     return linker
 
 
-def _shaped(activations: NDArray[np.float32], options: ShapeOptions | None) -> NDArray[Any]:
+def _later_numbers(request: Request, source: SliceSource) -> LaterNumbers | None:
+    """Return what numbers objects in the end, where nothing can be said before."""
+    objects = request.objects
+    if objects.link and (objects.track or objects.links.by_volume):
+        return LaterNumbers(request.indices, source.slice_shape, objects)
+    return None
+
+
+def _shaped(
+    activations: NDArray[np.float32], options: ShapeOptions | None
+) -> tuple[NDArray[Any], dict[int, float]]:
+    """Return what is asked for of one slice, and how sure the network is of its objects."""
     if options is None:
         if len(activations) > MOST_HEADS:
             raise RequestError(
                 f"Models with more than {MOST_HEADS} outputs have no preview.", "Press Segment."
             )
-        return np.ascontiguousarray(activations)
-    return shape_slice(activations, options)
+        return np.ascontiguousarray(activations), {}
+    values = shape_slice(activations, options)
+    if options.output != "labels":
+        return values, {}
+    means = object_confidence(values, foreground_probability(activations, options.heads))
+    return values, dict(enumerate(means[1:].tolist(), start=1))

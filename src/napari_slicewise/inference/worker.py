@@ -11,9 +11,10 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Queue
-from typing import Any
+from queue import Empty, Queue
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from napari_slicewise.errors import ImageError, SlicewiseError, WorkerError
 from napari_slicewise.inference.cache import ActivationCache
 from napari_slicewise.inference.device import DevicePolicy, LocalDevices
-from napari_slicewise.inference.loading import ModelCache, load_model_file
+from napari_slicewise.inference.loading import ModelCache
 from napari_slicewise.inference.memory import SharedSlots
 from napari_slicewise.inference.messages import (
     BeginRun,
@@ -42,9 +43,9 @@ from napari_slicewise.inference.request import RunReport
 from napari_slicewise.inference.runner import Runner
 from napari_slicewise.inference.stream import CancelToken
 from napari_slicewise.io.room import in_memory, scratch_place
-from napari_slicewise.models.zoo import resolve_model
+from napari_slicewise.models.answers import inquire
 
-__all__ = ["Worker", "main"]
+__all__ = ["SideWork", "Worker", "serve_desktop"]
 
 _CACHE_BYTES = 64 * 1024**2  # of memory: it must not grow with the depth of a stack
 _CACHE_DISK_BYTES = 8 * 1024**3
@@ -82,6 +83,10 @@ class _DesktopSource:
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(self.note.dtype)
 
+    @property
+    def pixel_um(self) -> tuple[float, float] | None:
+        return self.note.pixel_um
+
     def read_slice(self, index: tuple[int, ...]) -> NDArray[Any]:
         """Ask for a slice and wait; one at a time, as the one input slot wants it."""
         self.channel.send(ReadSlice(index, INPUT_SLOT))
@@ -101,6 +106,20 @@ class _Job:
     slots: SharedSlots | None
 
 
+class SideWork(Protocol):
+    """Work that goes on while there is no run, a piece at a time."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to do."""
+
+    def take(self, message: object) -> None:
+        """Hear a message that is not about runs."""
+
+    def work(self) -> None:
+        """Do the next piece. Runs wait for it, so that it must be short."""
+
+
 class Worker:
     """Takes messages, one run at a time.
 
@@ -110,17 +129,22 @@ class Worker:
         To the desktop.
     policy
         The devices; tests inject their own.
+    side
+        What is done between runs, in this same thread: a training.
     """
 
-    def __init__(self, channel: Channel, policy: DevicePolicy) -> None:
+    def __init__(
+        self, channel: Channel, policy: DevicePolicy, side: SideWork | None = None
+    ) -> None:
         self._channel = channel
         self._policy = policy
+        self._side = side
         self._models = ModelCache()
         scratch = scratch_place()
         on_disk = 0 if in_memory(scratch) else _CACHE_DISK_BYTES
         spare = policy.free_bytes("cpu") // 16
         self._cache = ActivationCache(min(spare, _CACHE_BYTES), on_disk, scratch)
-        self._jobs: Queue[_Job | Inspect] = Queue()
+        self._jobs: Queue[Any] = Queue()
         self._answers: Queue[SliceRead] = Queue()
         self._free_slots: Queue[int] = Queue()
         self._token = CancelToken()
@@ -130,11 +154,22 @@ class Worker:
         threading.Thread(target=self._receive, name="slicewise-receive", daemon=True).start()
         self._channel.send(Ready(self._policy.devices()))
         while True:
-            job = self._jobs.get()
+            job = self._next_job()
             if isinstance(job, _Job):
                 self._channel.send(RunEnded(self._run(job)))
-            else:
-                self._channel.send(Inspected(job.path, self._inspect(job.path)))
+            elif isinstance(job, Inspect):
+                self._channel.send(self._inspect(job))
+            elif self._side is not None:
+                self._side.take(job)
+
+    def _next_job(self) -> Any:
+        """Wait for the next message; until there is one, work on the side."""
+        while self._side is not None and self._side.busy:
+            try:
+                return self._jobs.get_nowait()
+            except Empty:
+                self._side.work()
+        return self._jobs.get()
 
     def _receive(self) -> None:
         """Sort messages as they come; end the process when the desktop is gone."""
@@ -166,7 +201,7 @@ class Worker:
                 self._free_slots.put(slot)
             source = _DesktopSource(job.begin.source, self._channel, slots, self._answers)
             self._status(f"Loading the model {request.model}")
-            model = self._models.get(request.model)
+            model = self._models.get(request.model, request.answers)
             runner = Runner(
                 request,
                 source,
@@ -179,7 +214,10 @@ class Worker:
             )
             for result in runner.results():
                 note = slots.put(self._free_slots.get(), result.values)
-                self._channel.send(SliceDone(result.index, note, result.seconds, result.renamed))
+                done = SliceDone(
+                    result.index, note, result.seconds, result.renamed, result.confidence
+                )
+                self._channel.send(done)
             return runner.report()
         except Exception as error:  # noqa: BLE001 - whatever it is, the desktop must hear of it
             if not isinstance(error, SlicewiseError):
@@ -190,11 +228,14 @@ class Worker:
         finally:
             slots.close()
 
-    def _inspect(self, path: str) -> Any:
+    def _inspect(self, job: Inspect) -> Inspected:
         try:
-            return load_model_file(resolve_model(path)).spec
+            model = self._models.get(job.path, job.answers)
         except SlicewiseError as error:
-            return error
+            return Inspected(job.path, error)
+        questions, given = model.questions, dict(job.answers)
+        inquiry = inquire(model.path, model.sha256, questions, given, model.notices)
+        return Inspected(job.path, model.spec, inquiry)
 
     def _status(self, text: str) -> None:
         self._channel.send(Status(text))
@@ -216,8 +257,14 @@ def _failure(error: Exception) -> RunReport:
     return RunReport("failed", 0, 0.0, f"{type(error).__name__}: {error}")
 
 
-def main() -> None:
-    """Serve the process that started this one, over its standard streams."""
+def serve_desktop(side: Callable[[Channel], SideWork] | None = None) -> None:
+    """Serve the process that started this one, over its standard streams.
+
+    Parameters
+    ----------
+    side
+        Makes what is done between runs.
+    """
     incoming = os.fdopen(os.dup(0), "rb")
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not end up among the messages
@@ -226,8 +273,5 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    Worker(Channel(incoming, outgoing), LocalDevices()).serve()
-
-
-if __name__ == "__main__":
-    main()
+    channel = Channel(incoming, outgoing)
+    Worker(channel, LocalDevices(), None if side is None else side(channel)).serve()

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from skimage.segmentation import watershed
 
-__all__ = ["flood", "highest_around", "smoothed"]
+__all__ = ["flood", "highest_around", "number_plateaus", "smoothed"]
 
 SMOOTHING_TAPS = 3  # standard deviations
 _GAP = 1  # px between pieces that are flooded side by side
@@ -50,6 +52,42 @@ def highest_around(
     np.maximum(columns, padded[2:], out=columns)
     rows = np.maximum(columns[:, :-2], columns[:, 1:-1])
     return np.maximum(rows, columns[:, 2:], out=rows)
+
+
+def number_plateaus(positions: NDArray[np.int64], width: int) -> tuple[NDArray[np.int32], int]:
+    """Give pixels numbers, neighbours (of eight) the same one.
+
+    Parameters
+    ----------
+    positions
+        Of the pixels in a flat slice, rising.
+    width
+        Columns of the slice.
+
+    Returns
+    -------
+    numbers, count
+        A number a pixel, from 1 on, in the order of the plateaus' first pixels.
+    """
+    size = positions.size
+    numbers = np.arange(1, size + 1, dtype=np.int32)
+    if not size:
+        return numbers, 0
+    columns = positions % width
+    inside = (columns < width - 1, columns > 0, np.ones(size, bool), columns < width - 1)
+    ones, others = [], []
+    for step, possible in zip((1, width - 1, width, width + 1), inside, strict=True):
+        wanted = positions + step
+        place = np.minimum(np.searchsorted(positions, wanted), size - 1)
+        near = np.flatnonzero(possible & (positions[place] == wanted))
+        ones.append(near)
+        others.append(place[near])
+    one, other = np.concatenate(ones), np.concatenate(others)
+    if not one.size:
+        return numbers, size
+    graph = coo_matrix((np.ones(one.size, bool), (one, other)), shape=(size, size))
+    count, found = connected_components(graph, directed=False)
+    return (found + 1).astype(np.int32), int(count)
 
 
 def flood(

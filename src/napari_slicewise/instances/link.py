@@ -25,6 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from napari_slicewise.errors import OutputError
 from napari_slicewise.instances.link_options import LinkOptions
 from napari_slicewise.instances.overlap import overlaps
+from napari_slicewise.instances.volumes import Volumes
 
 __all__ = [
     "Index",
@@ -198,6 +199,7 @@ def number_objects(
     counts: Mapping[Index, int],
     links: Mapping[tuple[Index, Index], NDArray[np.int64]],
     least_slices: int = 1,
+    volumes: Volumes | None = None,
 ) -> dict[Index, NDArray[np.uint32]]:
     """Give the objects of a stack the numbers 1..N, in the order in which they first appear.
 
@@ -212,6 +214,8 @@ def number_objects(
         Which are one object, as :func:`find_links` returns them.
     least_slices
         See :class:`LinkOptions`; objects left out get the number 0.
+    volumes
+        Which volumes are kept; None for all.
 
     Returns
     -------
@@ -239,6 +243,8 @@ def number_objects(
     for position in np.flatnonzero([_is_cut(index, counts) for index in order]):
         start = int(starts[order[position]])
         kept[parts[start : start + sizes[position]]] = True
+    if volumes is not None:
+        kept &= volumes.fit(parts, order, count)
     check_number(int(kept.sum()))
     _, first = np.unique(parts, return_index=True)
     by_place = np.argsort(first)

@@ -6,26 +6,9 @@ from dataclasses import dataclass
 from math import inf
 
 from napari_slicewise.errors import RequestError
+from napari_slicewise.instances.given import check_real, check_whole
 
-__all__ = ["LinkOptions", "usual_least_slices"]
-
-_THIN_STACK = 5  # slices: below, an object of one slice may well be whole
-
-
-def usual_least_slices(slices: int, *, through_depth: bool) -> int:
-    """Return in how many slices an object is looked for at least, where nobody says.
-
-    Specks of one slice are most of what is wrong in a stack; in a movie, or in a few
-    slices far apart, an object of one slice may be a whole one.
-
-    Parameters
-    ----------
-    slices
-        Along the axis that objects are linked through.
-    through_depth
-        Whether that axis is one of space.
-    """
-    return 2 if through_depth and slices >= _THIN_STACK else 1
+__all__ = ["LinkOptions"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +34,8 @@ class LinkOptions:
     least_slices
         Objects found in fewer slices are left out, unless the border of the stack (or of
         the chosen slices) cuts them. 1 keeps all.
+    smallest, largest
+        Volumes in voxels, of what is seen of an object; others are left out. None for no limit.
     """
 
     least_covered: float = 0.5
@@ -58,8 +43,14 @@ class LinkOptions:
     gap: int = 1
     anisotropy: float = 1.0
     least_slices: int = 1
+    smallest: int = 0
+    largest: int | None = None
 
     def __post_init__(self) -> None:
+        check_real("An overlap", self.least_iou)
+        check_real("The anisotropy", self.anisotropy)
+        check_whole("A gap in slices", self.gap)
+        check_whole("The least number of slices", self.least_slices)
         if not 0.0 < self.least_covered <= 1.0:
             raise RequestError(f"An overlap lies in 0..1, got {self.least_covered!r}.")
         if not 0.0 <= self.least_iou <= 1.0:
@@ -70,6 +61,16 @@ class LinkOptions:
             raise RequestError(f"An object has 1 slice or more, not {self.least_slices}.")
         if not 0.0 < self.anisotropy < inf:
             raise RequestError(f"The anisotropy is above 0, got {self.anisotropy!r}.")
+
+    @property
+    def waits(self) -> bool:
+        """Whether later slices decide on which objects stay."""
+        return self.least_slices > 1 or self.by_volume
+
+    @property
+    def by_volume(self) -> bool:
+        """Whether objects are left out for their volume."""
+        return self.smallest > 0 or self.largest is not None
 
     @property
     def reach(self) -> int:

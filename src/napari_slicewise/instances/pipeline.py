@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.split import label_objects
 
 __all__ = [
     "ShapeOptions",
     "foreground_distance",
     "foreground_probability",
-    "pixels_of_area",
     "shape_slice",
 ]
 
@@ -29,39 +29,13 @@ class ShapeOptions:
         What the channels of the activations mean, as in ``ModelSpec.output``.
     output
         What is wanted: ``labels``, ``classes`` or ``probability``.
-    threshold
-        Foreground probability of a pixel that belongs to an object, 0..1.
-    split
-        Whether touching objects are split.
-    split_strength
-        How easily, from 0 (never) to 1 (at the least dent in the landscape); 0.5 is what
-        the models are tested with.
-    smallest
-        Objects of fewer pixels are left out.
-    largest
-        Objects of more pixels are left out; None keeps them.
-    core_threshold
-        An object holds a pixel of at least this probability (a threshold with
-        hysteresis); None asks for no more than ``threshold``.
-    smoothing
-        Standard deviation in pixels of the Gaussian that smooths the outlines, 0 for none.
-    holes
-        Holes of up to so many pixels are filled.
-    border
-        Whether objects at the border of the slice are kept.
+    objects
+        What counts as an object; its threshold is the model's where the user named none.
     """
 
     heads: str
     output: Literal["labels", "classes", "probability"]
-    threshold: float = 0.5
-    split: bool = True
-    split_strength: float = 0.5
-    smallest: int = 0
-    largest: int | None = None
-    core_threshold: float | None = None
-    smoothing: float = 0.0
-    holes: int = 0
-    border: bool = True
+    objects: ObjectOptions = field(default_factory=ObjectOptions)
 
 
 def foreground_probability(
@@ -92,28 +66,8 @@ def shape_slice(
     if options.output == "classes":
         if options.heads == "classes":
             return np.asarray(activations.argmax(axis=0), np.uint8)
-        return (foreground >= options.threshold).view(np.uint8)
-    return label_objects(
-        foreground,
-        distance,
-        threshold=options.threshold,
-        split=options.split,
-        split_strength=options.split_strength,
-        smallest=options.smallest,
-        largest=options.largest,
-        core_threshold=options.core_threshold,
-        smoothing=options.smoothing,
-        holes=options.holes,
-        border=options.border,
-    )
-
-
-def pixels_of_area(
-    um2: float,
-    pixel_um: tuple[float, float],  # (y, x)
-) -> int:
-    """Return how many pixels an area in um2 covers, for ``smallest``, ``largest`` and ``holes``."""
-    return round(um2 / (pixel_um[0] * pixel_um[1]))
+        return (foreground >= options.objects.cut).view(np.uint8)
+    return label_objects(foreground, distance, options.objects)
 
 
 def foreground_distance(

@@ -26,16 +26,25 @@ class LinkedSlice:
 
     Parameters
     ----------
-    labels
-        ``(y, x)``, the numbers of the stack.
+    local
+        ``(y, x)``, objects 1..n.
+    table
+        ``(n + 1,)``: the numbers of the stack, by local number.
     renamed
         Numbers given out earlier that this slice has shown to be the same object as
         another one: old number to the one that holds now, in all slices given out; 0
         where the object turned out to be in too few slices. No new number is an old one.
     """
 
-    labels: NDArray[np.uint32]
+    local: NDArray[Any]
+    table: NDArray[np.uint32]
     renamed: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> NDArray[np.uint32]:
+        """``(y, x)``, the numbers of the stack."""
+        labels: NDArray[np.uint32] = self.table[self.local]
+        return labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +121,21 @@ class SliceLinker:
         that differ in the last leading axis only), and the linker was made with the
         largest number of all that is written. This holds for runs that go in order. Where
         slices on both sides of a new one are written already, write local numbers and
-        use :func:`~napari_slicewise.instances.link.number_objects` at the end.
+        use :func:`~napari_slicewise.instances.link.number_objects` at the end; so too where
+        objects are left out, since what was written does not tell where they were.
 
         Parameters
         ----------
         index, numbered
             The slice ``(y, x)`` as it was written.
+
+        Raises
+        ------
+        ValueError
+            Where objects are left out.
         """
+        if self._options.waits:
+            raise ValueError("what was left out cannot be linked to")
         # The same local numbers as in the earlier run, so that ties are broken as they were.
         numbers, first, where = np.unique(numbered, return_index=True, return_inverse=True)
         order = np.argsort(np.where(numbers == 0, -1, first))
@@ -158,7 +175,7 @@ class SliceLinker:
             renamed = {old: 0 if now in removed else now for old, now in renamed.items()}
             renamed |= dict.fromkeys(removed - new, 0)
             table[np.isin(table, list(removed))] = 0
-        return LinkedSlice(table[labels], renamed)
+        return LinkedSlice(labels, table.copy(), renamed)
 
     def settled(self, index: Index) -> bool:
         """Whether no object of a slice may still be left out."""

@@ -16,29 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_slicewise.instances.landscape import flood, highest_around, smoothed
+from napari_slicewise.instances.landscape import (
+    flood,
+    highest_around,
+    number_plateaus,
+    smoothed,
+)
 from napari_slicewise.instances.mask import Labels, choose_objects, foreground_mask
+from napari_slicewise.instances.options import ObjectOptions
 
-__all__ = ["Pieces", "find_pieces", "join_pieces", "label_objects"]
+__all__ = [
+    "Pieces",
+    "find_pieces",
+    "join_pieces",
+    "label_objects",
+    "what_pieces_depend_on",
+]
 
 NETWORK_PASS = 0.8  # a pass above this fraction of the lower summit joins two regions
 EUCLIDEAN_PASS = 0.9
-NEIGHBOURS = np.ones((3, 3), bool)
 
 
 def label_objects(
     foreground: NDArray[np.floating[Any]],  # (y, x)
-    distance: NDArray[np.floating[Any]] | None = None,  # (y, x)
-    *,
-    threshold: float,
-    split: bool,
-    smallest: int,
-    split_strength: float = 0.5,
-    largest: int | None = None,
-    core_threshold: float | None = None,
-    smoothing: float = 0.0,
-    holes: int = 0,
-    border: bool = True,
+    distance: NDArray[np.floating[Any]] | None,  # (y, x)
+    options: ObjectOptions,
 ) -> Labels:
     """Find and number the objects of a slice.
 
@@ -49,31 +51,17 @@ def label_objects(
     distance
         ``(y, x)`` landscape, 0 at an object's edge and about 1 in its middle; None
         takes the Euclidean distance to the background, in pixels.
-    threshold
-        A pixel belongs to an object from this probability on.
-    split
-        Whether touching objects are split; else each connected region (of four
-        neighbours) is one object.
-    smallest
-        Objects of fewer pixels are left out.
-    split_strength, largest, core_threshold, smoothing, holes, border
-        See :class:`~napari_slicewise.instances.pipeline.ShapeOptions`.
+    options
+        What counts as an object. Without splitting, each connected region (of four
+        neighbours) is one.
 
     Returns
     -------
     ndarray of uint32
         ``(y, x)``, 0 the background, objects 1 to n in the order of their first pixel.
     """
-    pieces = find_pieces(
-        foreground,
-        distance,
-        threshold=threshold,
-        split=split,
-        core_threshold=core_threshold,
-        smoothing=smoothing,
-        holes=holes,
-    )
-    return choose_objects(join_pieces(pieces, split_strength), smallest, largest, border=border)
+    regions = join_pieces(find_pieces(foreground, distance, options), options.split_strength)
+    return choose_objects(regions, *options.areas, border=options.border)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,40 +98,54 @@ class Pieces:
 def find_pieces(
     foreground: NDArray[np.floating[Any]],  # (y, x)
     distance: NDArray[np.floating[Any]] | None,  # (y, x)
-    *,
-    threshold: float,
-    split: bool,
-    core_threshold: float | None = None,
-    smoothing: float = 0.0,
-    holes: int = 0,
+    options: ObjectOptions,
 ) -> Pieces:
     """Find the regions of a slice, and cut them at every pass; see :func:`label_objects`."""
     mask = foreground_mask(
-        foreground, threshold, core_threshold=core_threshold, smoothing=smoothing, holes=holes
+        foreground,
+        options.cut,
+        core_threshold=options.core_threshold,
+        smoothing=options.smoothing,
+        holes=options.hole_pixels,
     )
     regions, count = ndi.label(mask)
     whole = Pieces(regions, count)
-    if not (count and split):
+    if not (count and options.split):
         return whole
     if distance is None:
         landscape = ndi.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1].astype(np.float32)
     else:
-        landscape = np.where(mask, np.clip(distance, 0.0, None), 0.0).astype(np.float32)
+        landscape = np.where(mask, distance, 0.0).astype(np.float32, copy=False)
+        np.maximum(landscape, 0.0, out=landscape)
     landscape = smoothed(landscape)
     summits = (landscape == highest_around(landscape)) & mask & (landscape > 0)
-    seeds, seed_count = ndi.label(summits, NEIGHBOURS)
+    positions = np.flatnonzero(summits)
+    numbers, seed_count = number_plateaus(positions, mask.shape[1])
     of_seed = np.zeros(seed_count + 1, np.int32)
-    of_seed[seeds[summits]] = regions[summits]
+    of_seed[numbers] = regions.ravel()[positions]
     crowded = np.bincount(of_seed[1:], minlength=count + 1) > 1
     crowded[0] = False
     if not crowded.any():
         return whole
+    seeds = np.zeros(mask.shape, np.int32)
+    seeds.ravel()[positions] = numbers
     basins = flood(landscape, seeds, regions, crowded)
     summit = np.zeros(seed_count + 1, np.float32)
-    summit[seeds[summits]] = landscape[summits]  # a seed is a plateau: one height
+    summit[numbers] = landscape.ravel()[positions]  # a seed is a plateau: one height
     usual = EUCLIDEAN_PASS if distance is None else NETWORK_PASS
     passes = _find_passes(basins, landscape)
     return Pieces(regions, count, crowded, basins, summit, passes, usual)
+
+
+def what_pieces_depend_on(options: ObjectOptions) -> tuple[Any, ...]:
+    """Return what of the options :func:`find_pieces` looks at; the rest comes after it."""
+    return (
+        options.cut,
+        options.split,
+        options.core_threshold,
+        options.smoothing,
+        options.hole_pixels,
+    )
 
 
 def join_pieces(pieces: Pieces, split_strength: float = 0.5) -> NDArray[np.int32]:
@@ -154,7 +156,7 @@ def join_pieces(pieces: Pieces, split_strength: float = 0.5) -> NDArray[np.int32
     pieces
         Of a slice.
     split_strength
-        See :class:`~napari_slicewise.instances.pipeline.ShapeOptions`.
+        See :class:`~napari_slicewise.instances.options.ObjectOptions`.
 
     Returns
     -------
@@ -205,14 +207,18 @@ def _find_passes(
     first, second, height
         One entry for each pair of neighbours, ``first < second``.
     """
+    width, flat, height_of = basins.shape[1], basins.ravel(), landscape.ravel()
     size = int(basins.max()) + 1
+    inside = np.flatnonzero(flat)  # few pixels of many
     keys, heights = [], []
-    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        a, b = basins[one], basins[other]
-        meet = np.flatnonzero((a != b) & (a > 0) & (b > 0))
-        a, b = a.ravel()[meet].astype(np.int64), b.ravel()[meet].astype(np.int64)
+    for step in (1, width):
+        near = inside[inside % width < width - 1] if step == 1 else inside
+        near = near[near < flat.size - step]
+        a, b = flat[near].astype(np.int64), flat[near + step].astype(np.int64)
+        meet = (a != b) & (b > 0)
+        near, a, b = near[meet], a[meet], b[meet]
         keys.append(np.minimum(a, b) * size + np.maximum(a, b))
-        heights.append(np.minimum(landscape[one].ravel()[meet], landscape[other].ravel()[meet]))
+        heights.append(np.minimum(height_of[near], height_of[near + step]))
     pairs, position = np.unique(np.concatenate(keys), return_inverse=True)
     height = np.zeros(pairs.size, np.float32)
     np.maximum.at(height, position, np.concatenate(heights))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_slicewise.errors import ImageError
+from napari_slicewise.io.class_table import Color
 from napari_slicewise.io.units import clean_unit, step_of
 
 __all__ = ["PIXEL", "Axis", "Channel", "ImageInfo", "ImageWarning", "SeriesEntry"]
@@ -159,6 +160,8 @@ class ImageInfo:
         Where the stage stood: axis, position and unit of each axis that is known.
     objects
         Of labels: columns of a table of objects, ``index`` their numbers.
+    label_colors
+        Of labels: the colours of some numbers.
     """
 
     path: str
@@ -180,6 +183,7 @@ class ImageInfo:
     listing: tuple[SeriesEntry, ...] = ()
     position: tuple[tuple[str, float, str], ...] = ()
     objects: dict[str, list[Any]] = field(default_factory=dict)
+    label_colors: dict[int, Color] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:

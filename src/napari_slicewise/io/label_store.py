@@ -36,7 +36,10 @@ def memory_budget() -> int:
 
 
 def create_labels(
-    shape: Sequence[int], dtype: DTypeLike = np.uint32, budget: int | None = None
+    shape: Sequence[int],
+    dtype: DTypeLike = np.uint32,
+    budget: int | None = None,
+    chunks: Sequence[int] | None = None,
 ) -> Any:
     """Create empty labels that napari can paint on.
 
@@ -48,10 +51,12 @@ def create_labels(
         Unsigned whole numbers.
     budget
         Bytes above which the labels go to disk; None for :func:`memory_budget`.
+    chunks
+        In which pieces they are stored there; None for one slice a chunk.
 
     Returns
     -------
-    A numpy array, or a zarr array with one slice a chunk in a temporary folder, which is
+    A numpy array, or a zarr array in a temporary folder, which is
     removed when the array is gone or the program ends.
 
     Raises
@@ -64,10 +69,11 @@ def create_labels(
     limit = memory_budget() if budget is None else budget
     if math.prod(sizes) * kind.itemsize <= limit:
         return np.zeros(sizes, kind)
-    return _labels_on_disk(sizes, kind)
+    pieces = tuple(chunks or (*((1,) * (len(sizes) - 2)), *sizes[-2:]))
+    return _labels_on_disk(sizes, kind, pieces)
 
 
-def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any], chunks: tuple[int, ...]) -> Any:
     """Create a zarr array; empty chunks take no room, so only what is painted is stored."""
     import zarr  # half a second to import, and only large labels need it
 
@@ -80,7 +86,7 @@ def _labels_on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
             store=folder,
             name="labels",
             shape=shape,
-            chunks=(*((1,) * (len(shape) - 2)), *shape[-2:]),
+            chunks=chunks,
             dtype=dtype,
             fill_value=0,
         )

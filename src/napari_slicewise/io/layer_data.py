@@ -13,7 +13,7 @@ from napari_slicewise.io.editable_labels import EditableLabels
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel, ImageInfo
 from napari_slicewise.io.label_store import memory_budget
 from napari_slicewise.io.lazy_array import ChannelArray, LazyArray
-from napari_slicewise.io.object_table import MEASURED
+from napari_slicewise.io.object_table import MEASURED, OF_THE_RUN
 from napari_slicewise.io.units import MICROMETRES
 
 __all__ = ["LayerData", "image_layers"]
@@ -64,7 +64,7 @@ def image_layers(
         # napari edits single-scale labels only, and in dask arrays slowly.
         fits = math.prod(info.shape) * arrays[0].dtype.itemsize <= memory_budget()
         data = np.asarray(arrays[0]) if fits else EditableLabels(arrays[0])
-        return [(data, common | _table(info) | {"name": name}, "labels")]
+        return [(data, common | _table(info) | _label_colors(info) | {"name": name}, "labels")]
     if info.channel_axis is None or info.rgb:
         picture = arrays if len(arrays) > 1 else arrays[0]
         shown = _shown(info, info.channels[0], single=True)
@@ -111,10 +111,21 @@ def _common(info: ImageInfo) -> dict[str, Any]:
 def _table(info: ImageInfo) -> dict[str, Any]:
     """Return napari's features table, where the file says more of objects than their sizes.
 
-    Sizes alone would be wrong after the first stroke; they are in the metadata as they were.
+    Sizes and what the run knew would be wrong after the first stroke; they are in the metadata
+    as they were.
     """
-    others = set(info.objects) - set(MEASURED)
+    others = set(info.objects) - {*MEASURED, *OF_THE_RUN}
     return {"features": dict(info.objects)} if others else {}
+
+
+def _label_colors(info: ImageInfo) -> dict[str, Any]:
+    """Return napari's colours of labels, where the file names some; the others are grey."""
+    if not info.label_colors:
+        return {}
+    colors: dict[int | None, Any] = {
+        number: [part / 255 for part in color] for number, color in info.label_colors.items()
+    }
+    return {"colormap": {0: [0.0] * 4, None: [0.5, 0.5, 0.5, 1.0], **colors}}
 
 
 def _units(axes: Sequence[Axis]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_slicewise.errors import OutputError
+from napari_slicewise.io.class_table import Color
 from napari_slicewise.io.image_info import PIXEL, Axis, Channel
 from napari_slicewise.io.outputs import write_picture
 from napari_slicewise.io.picture import Kind, Picture
@@ -107,6 +108,7 @@ def _write(path: str, data: Any, meta: Mapping[str, Any], kind: Kind) -> list[st
         rgb=rgb,
         provenance=_provenance(meta),
         objects=_features(meta) if kind == "labels" else {},
+        colors=_colors(meta) if kind == "labels" else {},
     )
     return [str(write_picture(Path(path), array, picture))]
 
@@ -126,6 +128,20 @@ def _features(meta: Mapping[str, Any]) -> dict[str, list[Any]]:
     if features is None or len(features) == 0:
         return {}
     return {str(name): list(features[name]) for name in features}
+
+
+def _colors(meta: Mapping[str, Any]) -> dict[int, Color]:
+    """Return the colours of a layer whose labels have one each, by choice and not by chance."""
+    chosen = getattr(meta.get("colormap"), "color_dict", None)
+    if not isinstance(chosen, Mapping):
+        return {}
+    return {int(number): _bytes(color) for number, color in chosen.items() if number is not None}
+
+
+def _bytes(color: Any) -> Color:
+    """Return a colour of napari's, 0..1, in bytes."""
+    red, green, blue, alpha = (round(255 * float(part)) for part in color)
+    return red, green, blue, alpha
 
 
 def _sized(values: Any, count: int, default: Any) -> list[Any]:

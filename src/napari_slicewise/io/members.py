@@ -38,6 +38,8 @@ def member_files(path: Path) -> tuple[Path, ...]:
             return (path, *(member for member in path.rglob("*") if member.is_file()))
         if path.name.lower().endswith(_SET_ENDINGS):
             return (path, *(member for member in path.parent.iterdir() if member.is_file()))
+    if not path.is_file():  # nobody may ever write into a pipe
+        return (path,)
     # A damaged file is reported when it is opened; here it only has no other members.
     with contextlib.suppress(*_DAMAGE), tifffile.TiffFile(path) as tif:
         sets = [series for series in tif.series if series.is_multifile]

@@ -14,7 +14,15 @@ from napari_slicewise.io.image_info import Axis
 from napari_slicewise.io.plain_values import plain
 from napari_slicewise.io.units import MICROMETRES
 
-__all__ = ["MEASURED", "MOST_OBJECTS", "Columns", "ObjectCounter", "join_columns", "read_columns"]
+__all__ = [
+    "MEASURED",
+    "MOST_OBJECTS",
+    "OF_THE_RUN",
+    "Columns",
+    "ObjectCounter",
+    "join_columns",
+    "read_columns",
+]
 
 Columns = dict[str, list[Any]]
 """Lists of one length by their names; ``index`` holds the objects' numbers."""
@@ -25,6 +33,9 @@ MOST_OBJECTS = 100_000
 _PENDING = 1 << 20  # rows that wait to be summed up
 MEASURED = ("index", "pixels", "area_um2", "volume_um3", "slices", "first_slice", "last_slice")
 """Columns that the writers measure anew."""
+
+OF_THE_RUN = ("confidence", "parent")
+"""Columns that the run knew which made the labels."""
 
 
 class ObjectCounter:
@@ -40,17 +51,34 @@ class ObjectCounter:
         self._axes = tuple(axes)
         self._leading = tuple(axis.size for axis in axes[:-2])
         self._rows = np.zeros((5, 0), np.int64)  # number, pixels, slices, first, last
-        self._pending: list[NDArray[np.int64]] = []
+        self._sure = np.zeros((2, 0))  # confidence times pixels, and the pixels it is known of
+        self._pending: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         self._waiting = 0
 
-    def add(self, index: tuple[int, ...], labels: NDArray[Any]) -> None:
-        """Count one slice, ``(y, x)``; each slice once."""
-        numbers, pixels = np.unique(labels, return_counts=True)
-        shown = numbers > 0
-        numbers, pixels = numbers[shown].astype(np.int64), pixels[shown]
+    def add(
+        self,
+        index: tuple[int, ...],
+        labels: NDArray[Any],
+        confidence: Mapping[int, float] | None = None,
+    ) -> None:
+        """Count one slice, ``(y, x)``; each slice once.
+
+        Parameters
+        ----------
+        index, labels
+            The slice.
+        confidence
+            How sure the network is of each object, 0..1, by its number.
+        """
+        numbers, pixels = _count_pixels(labels)
         place = int(np.ravel_multi_index(index, self._leading)) if index else 0
         at = np.full(len(numbers), place)
-        self._pending.append(np.stack([numbers, pixels, np.ones_like(numbers), at, at]))
+        known = confidence or {}
+        means = np.array([known.get(n, np.nan) for n in numbers.tolist()] if known else np.nan)
+        means = np.broadcast_to(means, pixels.shape)
+        sure = np.stack([np.nan_to_num(means) * pixels, np.where(np.isnan(means), 0.0, pixels)])
+        rows = np.stack([numbers, pixels, np.ones_like(numbers), at, at])
+        self._pending.append((rows, sure))
         self._waiting += len(numbers)
         if self._waiting > _PENDING:
             self._sum_up()
@@ -60,7 +88,8 @@ class ObjectCounter:
 
         ``pixels`` is the size, ``area_um2`` or ``volume_um3`` the same where the pixel size is
         known; ``slices`` counts the slices, ``first_slice`` and ``last_slice`` are positions
-        on the leading axes, joined by commas.
+        on the leading axes, joined by commas; ``confidence`` is the mean over the object's
+        pixels, where it is known.
         """
         self._sum_up()
         numbers, pixels, slices, first, last = self._rows
@@ -72,10 +101,14 @@ class ObjectCounter:
         if self._leading:
             columns["first_slice"] = [self._place(flat) for flat in first]
             columns["last_slice"] = [self._place(flat) for flat in last]
+        if self._sure[1].any():
+            means = (round(a / b, 4) if b else None for a, b in self._sure.T.tolist())
+            columns["confidence"] = list(means)
         return columns
 
     def _sum_up(self) -> None:
-        rows = np.concatenate([self._rows, *self._pending], axis=1)
+        rows = np.concatenate([self._rows, *(rows for rows, _ in self._pending)], axis=1)
+        sure = np.concatenate([self._sure, *(sure for _, sure in self._pending)], axis=1)
         self._pending, self._waiting = [], 0
         numbers, inverse = np.unique(rows[0], return_inverse=True)
         summed = np.zeros((5, len(numbers)), np.int64)
@@ -86,6 +119,7 @@ class ObjectCounter:
         np.minimum.at(summed[3], inverse, rows[3])
         np.maximum.at(summed[4], inverse, rows[4])
         self._rows = summed
+        self._sure = np.stack([np.bincount(inverse, part, len(numbers)) for part in sure])
 
     def _physical(self, pixels: NDArray[np.int64]) -> Columns:
         """Return areas, or volumes where there is depth; nothing where a size is not known."""
@@ -161,3 +195,15 @@ def _cell(value: Any) -> Any:
     if isinstance(cell, float) and not math.isfinite(cell):
         return None
     return cell if isinstance(cell, (bool, int, float, str)) or cell is None else str(cell)
+
+
+def _count_pixels(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers above 0 in ascending order, and the pixels of each."""
+    small = labels.dtype.kind in "ub" or (labels.size > 0 and labels.min() >= 0)
+    if small and labels.size and labels.max() <= 4 * labels.size:  # 3 times faster than sorting
+        counts = np.bincount(labels.ravel().astype(np.int64, copy=False))
+        numbers = np.flatnonzero(counts[1:]) + 1
+        return numbers, counts[numbers]
+    numbers, pixels = np.unique(labels, return_counts=True)
+    shown = numbers > 0
+    return numbers[shown].astype(np.int64), pixels[shown]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.image_info import ImageInfo
 from napari_slicewise.io.source import ArraySource
+from napari_slicewise.io.units import MICROMETRES
 
 __all__ = ["OpenedImage"]
 
@@ -33,6 +35,17 @@ class OpenedImage:
         """The full-size array; its axes are ``info.axis_names``."""
         return self.levels[0]
 
+    @property
+    def pixel_um(self) -> tuple[float, float] | None:
+        """Size of a pixel in um, ``(y, x)``; None where the file does not tell."""
+        rows, columns = (self.info.axis(name) for name in ("y", "x"))
+        if rows is None or columns is None:
+            return None
+        if rows.unit not in MICROMETRES or columns.unit not in MICROMETRES:
+            return None
+        size = rows.step * MICROMETRES[rows.unit], columns.step * MICROMETRES[columns.unit]
+        return size if all(0.0 < side < math.inf for side in size) else None
+
     def source(self, channel: int | None = None) -> ArraySource:
         """Return the image as slices for inference.
 
@@ -56,6 +69,7 @@ class OpenedImage:
             channel_axis=self.info.channel_axis,
             channel=channel if self.info.channel_axis is not None else None,
             rgb=self.info.rgb and channel is None,
+            pixel_um=self.pixel_um,
         )
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from napari_slicewise.errors import OutputError
 from napari_slicewise.io.atomic_file import check_output
 from napari_slicewise.io.atomic_folder import check_output_folder
 from napari_slicewise.io.image_info import Axis
+from napari_slicewise.io.object_table import Columns
 from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.tiff_writer import LabelsWriter
 from napari_slicewise.io.zarr_document import Version
@@ -37,11 +38,16 @@ _TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 class SliceWriter(Protocol):
     """Takes slices in any order; the file appears when it is closed."""
 
-    def write(self, index: tuple[int, ...], values: NDArray[Any]) -> None:
-        """Take one slice."""
+    def write(
+        self,
+        index: tuple[int, ...],
+        values: NDArray[Any],
+        confidence: Mapping[int, float] | None = None,
+    ) -> None:
+        """Take one slice, and of labels how sure the network is of each object."""
 
-    def describe(self, provenance: Mapping[str, Any]) -> None:
-        """Say how the picture was made."""
+    def describe(self, provenance: Mapping[str, Any], objects: Columns | None = None) -> None:
+        """Say how the picture was made, and what else is known of its objects."""
 
     def __enter__(self) -> SliceWriter: ...
 

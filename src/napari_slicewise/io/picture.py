@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from napari_slicewise.io.class_table import Color
 from napari_slicewise.io.image_info import Axis, Channel
 from napari_slicewise.io.units import MICROMETRES, SECONDS
 
@@ -34,6 +35,8 @@ class Picture:
     objects
         Columns of a table of objects, ``index`` their numbers; labels only. The writers add what
         they measure: see :mod:`napari_slicewise.io.object_table`.
+    colors
+        Of labels: the colours of some numbers.
     """
 
     axes: tuple[Axis, ...]
@@ -42,6 +45,7 @@ class Picture:
     rgb: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
     objects: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    colors: Mapping[int, Color] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:

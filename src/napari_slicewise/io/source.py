@@ -45,13 +45,20 @@ class SliceSource(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels that :meth:`read_slice` returns."""
 
+    @property
+    def pixel_um(self) -> tuple[float, float] | None:
+        """Size of a pixel in um, ``(y, x)``; None where it is not known."""
+
     def read_slice(self, index: SliceIndex) -> NDArray[Any]:
         """Read one slice as ``(channel, y, x)`` in the image's own dtype."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ArraySource:
     """Slices of anything that is indexed like a numpy array.
+
+    Two sources are equal when they read the same arrays, the very same objects, in the
+    same way; the pixel size, which others may know better, makes no difference.
 
     Parameters
     ----------
@@ -67,6 +74,11 @@ class ArraySource:
     rgb
         Whether the channel axis holds the colours of one picture. An alpha
         channel, the fourth colour, is left out.
+    pixel_um
+        Size of a pixel in um, ``(y, x)``; None where it is not known.
+    parts
+        Sources that are read instead, their channels one after another; each has the
+        slices of this one.
 
     Raises
     ------
@@ -79,6 +91,8 @@ class ArraySource:
     channel_axis: int | None = None
     channel: int | None = None
     rgb: bool = False
+    pixel_um: tuple[float, float] | None = None  # (y, x)
+    parts: tuple[ArraySource, ...] = ()
 
     def __post_init__(self) -> None:
         shape = tuple(int(n) for n in self.data.shape)
@@ -109,6 +123,22 @@ class ArraySource:
                     f"There is no channel {self.channel}: the image has {shape[used[2]]}.",
                     f"Choose a channel from 0 to {shape[used[2]] - 1}.",
                 )
+        if any(part.stack_shape != self.stack_shape for part in self.parts):
+            raise ImageError(
+                "The channels are of images that differ in shape.", "Choose images of one shape."
+            )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArraySource) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What is read, and how: equal for equal sources."""
+        own = (id(self.data), self.plane, self.channel_axis, self.channel, self.rgb)
+        return (*own, *(part.identity for part in self.parts))
 
     @property
     def leading_axes(self) -> tuple[int, ...]:
@@ -128,8 +158,15 @@ class ArraySource:
         return int(self.data.shape[rows]), int(self.data.shape[columns])
 
     @property
+    def stack_shape(self) -> tuple[int, ...]:
+        """Sizes of all axes but that of the channels, rows and columns last."""
+        return (*self.leading_shape, *self.slice_shape)
+
+    @property
     def channels(self) -> int:
         """Channels that :meth:`read_slice` returns."""
+        if self.parts:
+            return sum(part.channels for part in self.parts)
         if self.channel_axis is None or self.channel is not None:
             return 1
         size = int(self.data.shape[self.channel_axis])
@@ -138,6 +175,8 @@ class ArraySource:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a pixel."""
+        if self.parts:
+            return np.result_type(*(part.dtype for part in self.parts))
         dtype: np.dtype[Any] = np.dtype(self.data.dtype)
         return dtype
 
@@ -153,6 +192,8 @@ class ArraySource:
         ImageError
             When the data cannot be read (a vanished file, a broken page).
         """
+        if self.parts:
+            return np.concatenate([part.read_slice(index) for part in self.parts])
         where, kept = self._locate(index)
         try:
             array = np.asarray(_computed(self.data[where]))

@@ -34,7 +34,7 @@ _DECODER_ERRORS = (
 
 def short_name(path: str | Path) -> str:
     """Return a file's name, shortened in the middle so that a message stays readable."""
-    name = Path(path).name
+    name = Path(path).name or str(path)  # / and . have no name
     return name if len(name) <= 44 else f"{name[:28]}…{name[-14:]}"
 
 

@@ -201,6 +201,8 @@ def describe_listing(path: PathLike) -> list[dict[str, Any]]:
 
 def _open(path: Path, series: int | None, most: int | None = None) -> list[OpenedImage]:
     """Open a file, a set or a folder; small images are read at once."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ImageError(f"{short_name(path)} is a device or a pipe.", "Choose a file.")
     if is_ome_zarr(path):
         return [
             OpenedImage(info, tuple(_read_if_small(level) for level in levels))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from napari_slicewise.io.atomic_file import check_output, explain_output, replac
 from napari_slicewise.io.image_info import Axis
 from napari_slicewise.io.object_table import Columns, ObjectCounter, join_columns
 from napari_slicewise.io.picture import Kind, Picture
-from napari_slicewise.io.slice_spool import SliceSpool
+from napari_slicewise.io.slice_spool import SliceSpool, rows_per_strip
 from napari_slicewise.io.tiff_dialects import Dialect, choose_dialect
 
 __all__ = ["LabelsWriter"]
@@ -76,8 +76,13 @@ class LabelsWriter:
         check_output(path, inputs)
         likely = _likely_dtype(dtype)
         choose_dialect(path, picture, likely)  # fails now rather than after an hour of work
+        self._counter = ObjectCounter(picture.axes)
+        self._counted: set[tuple[int, ...]] = set()
+        self._recount = False  # a slice came twice
         with explain_output(path):
-            self._spool = SliceSpool(picture.shape, 3 if picture.rgb else 2, path.parent)
+            self._spool = SliceSpool(
+                picture.shape, 3 if picture.rgb else 2, path.parent, narrow=picture.kind == "labels"
+            )
 
     @classmethod
     def for_picture(
@@ -93,7 +98,12 @@ class LabelsWriter:
         """Shape of the whole array."""
         return self.picture.shape
 
-    def write(self, index: tuple[int, ...], values: NDArray[Any]) -> None:
+    def write(
+        self,
+        index: tuple[int, ...],
+        values: NDArray[Any],
+        confidence: Mapping[int, float] | None = None,
+    ) -> None:
         """Take one slice.
 
         Parameters
@@ -102,6 +112,8 @@ class LabelsWriter:
             Position on the axes before rows and columns.
         values
             ``(y, x)``.
+        confidence
+            How sure the network is of each object, 0..1, by its number; for the table.
 
         Raises
         ------
@@ -110,12 +122,37 @@ class LabelsWriter:
         ValueError
             When index or shape do not fit.
         """
+        index, values = tuple(index), np.asarray(values)
         with explain_output(self.path):
-            self._spool.write(tuple(index), np.asarray(values))
+            self._spool.write(index, values)
+        if self.picture.kind == "labels" and values.dtype.kind in "ui":
+            self._count(index, values, confidence)
 
-    def describe(self, provenance: Mapping[str, Any]) -> None:
-        """Say how the labels were made, where that is known only after the last slice."""
-        self.picture = replace(self.picture, provenance=dict(provenance))
+    def _count(
+        self,
+        index: tuple[int, ...],
+        values: NDArray[Any],
+        confidence: Mapping[int, float] | None,
+    ) -> None:
+        """Count a slice's objects now, while the next one is computed."""
+        if index in self._counted:
+            self._recount = True
+            return
+        self._counter.add(index, values, confidence)
+        self._counted.add(index)
+
+    def describe(self, provenance: Mapping[str, Any], objects: Columns | None = None) -> None:
+        """Say how the labels were made, where that is known only after the last slice.
+
+        Parameters
+        ----------
+        provenance
+            Anything that JSON can say.
+        objects
+            Further columns for the table of objects; None leaves those that it has.
+        """
+        columns = objects or self.picture.objects
+        self.picture = replace(self.picture, provenance=dict(provenance), objects=columns)
 
     def close(self) -> None:
         """Write the file, read it back, compare, and give it its name.
@@ -139,10 +176,11 @@ class LabelsWriter:
         """Return the table of the objects, with what is known of them besides."""
         if self.picture.kind != "labels" or dtype.kind != "u":
             return {}
-        counter = ObjectCounter(self.picture.axes)
-        for index in np.ndindex(*self._spool.leading_shape):
-            counter.add(index, self._spool.read(index, dtype))
-        return join_columns(counter.columns(), self.picture.objects)
+        if self._recount:
+            self._counter = ObjectCounter(self.picture.axes)
+            for index in self._counted:
+                self._counter.add(index, self._spool.read(index, dtype))
+        return join_columns(self._counter.columns(), self.picture.objects)
 
     def abort(self) -> None:
         """Write nothing."""
@@ -209,9 +247,10 @@ def _write(path: Path, dialect: Dialect, spool: SliceSpool, dtype: np.dtype[Any]
         path, bigtiff=large and dialect.ome, ome=dialect.ome, imagej=not dialect.ome
     ) as tif:
         tif.write(
-            spool.slices(dtype),
+            spool.strips(dtype),
             shape=shape,
             dtype=dtype,
+            rowsperstrip=rows_per_strip(spool.slice_shape, dtype),
             photometric=dialect.photometric,
             compression="zlib",  # with a predictor old ImageJ shows wrong values
             resolution=dialect.resolution,
@@ -228,6 +267,20 @@ def _compare(path: Path, name: Path, spool: SliceSpool, dtype: np.dtype[Any]) ->
         wanted = math.prod(spool.leading_shape)
         if pages != wanted:
             raise OutputError(f"{name.name} came back with {pages} planes instead of {wanted}.")
-        for page, values in zip(tif.pages, spool.slices(dtype), strict=True):
-            if not np.array_equal(page.asarray(), values, equal_nan=dtype.kind in "fc"):
-                raise OutputError(f"{name.name} did not come back as it was written.")
+        strips = spool.strips(dtype)
+        same = all(
+            found == next(strips, None) for page in tif.pages for found in _segments(tif, page)
+        )
+        first = next(spool.slices(dtype), None)
+        if first is not None:  # the strips are the spool's own: one decoded page shows the layout
+            decoded = tif.pages[0].asarray()
+            same = same and np.array_equal(decoded, first, equal_nan=dtype.kind in "fc")
+        if not same or next(strips, None) is not None:
+            raise OutputError(f"{name.name} did not come back as it was written.")
+
+
+def _segments(tif: tifffile.TiffFile, page: Any) -> Iterator[bytes]:
+    """Yield a page's compressed strips as they lie in the file."""
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+        tif.filehandle.seek(offset)
+        yield tif.filehandle.read(length)

@@ -136,7 +136,7 @@ def zarr_attributes(
 
 
 def _image_label(picture: Picture, version: Version, source: str) -> dict[str, Any]:
-    """Return what OME-Zarr says of labels: the image they belong to, and a row an object."""
+    """Return what OME-Zarr says of labels: their image, their colours, and a row an object."""
     label: dict[str, Any] = {"version": version}
     if source:
         label["source"] = {"image": source}
@@ -146,6 +146,10 @@ def _image_label(picture: Picture, version: Version, source: str) -> dict[str, A
         label["properties"] = [
             {"label-value": number} | {name: picture.objects[name][row] for name in names}
             for row, number in enumerate(numbers)
+        ]
+    if picture.colors:
+        label["colors"] = [
+            {"label-value": number, "rgba": list(color)} for number, color in picture.colors.items()
         ]
     return label
 

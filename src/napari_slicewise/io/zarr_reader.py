@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_slicewise.errors import ImageError
+from napari_slicewise.io.class_table import read_colors
 from napari_slicewise.io.image_info import Axis, ImageInfo, SeriesEntry
 from napari_slicewise.io.object_table import read_columns
 from napari_slicewise.io.plain_values import plain
@@ -190,15 +191,20 @@ def _open(
         warnings=(*found.warnings, *complaints(node), *_unitless(scales, own)),
         listing=listing,
         position=scales.position,
-        objects=_objects(node),
+        **_of_labels(node),
     )
     return info, levels
 
 
-def _objects(node: ZarrNode) -> dict[str, list[Any]]:
-    """Return the table of objects among what is said of labels."""
+def _of_labels(node: ZarrNode) -> dict[str, Any]:
+    """Return the table of objects and the colours among what is said of labels."""
     label = node.ome.get("image-label")
-    return read_columns(label.get("properties")) if isinstance(label, dict) else {}
+    if not isinstance(label, dict):
+        return {}
+    return {
+        "objects": read_columns(label.get("properties")),
+        "label_colors": read_colors(label.get("colors")),
+    }
 
 
 def _image_node(found: _Found, name: str) -> ZarrNode:

@@ -71,13 +71,19 @@ class ResumableZarrWriter(ZarrWriter):
         with explain_output(self.path):
             return self._levels.read(index)
 
-    def finish(self, index: tuple[int, ...], values: NDArray[Any], note: Mapping[str, Any]) -> None:
+    def finish(
+        self,
+        index: tuple[int, ...],
+        values: NDArray[Any],
+        note: Mapping[str, Any],
+        confidence: Mapping[int, float] | None = None,
+    ) -> None:
         """Write one slice for good.
 
         Parameters
         ----------
-        index, values
-            The slice.
+        index, values, confidence
+            The slice; see :meth:`ZarrWriter.write`.
         note
             Plain values to be had back with it by a run that goes on.
 
@@ -86,7 +92,7 @@ class ResumableZarrWriter(ZarrWriter):
         OutputError, ValueError
             See :meth:`ZarrWriter.write`.
         """
-        self.write(index, values)
+        self.write(index, values, confidence)
         self.note_finished(self._stored[tuple(index)], note)
 
     def note_finished(self, stored: StoredSlice, note: Mapping[str, Any]) -> None:
@@ -96,6 +102,7 @@ class ResumableZarrWriter(ZarrWriter):
             "sums": stored.sums,
             "limits": stored.limits,
             "note": dict(note),
+            "confidence": self._sure.get(stored.index, ""),
         }
         with explain_output(self.path):
             self._kept.note(entry)
@@ -129,6 +136,7 @@ class ResumableZarrWriter(ZarrWriter):
                 stored = StoredSlice(tuple(entry["index"]), tuple(entry["sums"]), limits)
                 self._stored[stored.index] = stored
                 self._notes[stored.index] = entry["note"]
+                self._sure[stored.index] = entry.get("confidence", "")
         for index, stored in list(self._stored.items()):
             if not levels.holds(stored):
                 del self._stored[index], self._notes[index]

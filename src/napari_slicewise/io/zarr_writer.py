@@ -16,6 +16,7 @@ from napari_slicewise.errors import OutputError
 from napari_slicewise.io.atomic_file import explain_output
 from napari_slicewise.io.atomic_folder import Draft, FolderDraft, check_output_folder
 from napari_slicewise.io.object_table import Columns, ObjectCounter, join_columns
+from napari_slicewise.io.packed_numbers import pack_numbers, unpack_numbers
 from napari_slicewise.io.picture import Picture
 from napari_slicewise.io.zarr_document import Version, lay_out_axes, zarr_attributes
 from napari_slicewise.io.zarr_labels_group import labels_version, register_labels
@@ -73,6 +74,7 @@ class ZarrWriter:
         check_output_folder(self.path, inputs)
         self._version: Version = labels_version(self.path) or version
         self._stored: dict[tuple[int, ...], StoredSlice] = {}
+        self._sure: dict[tuple[int, ...], str] = {}  # confidence of the objects, packed
         self._draft = self._begin()
         with explain_output(self.path):
             self._levels = self._open_levels(np.dtype(dtype))
@@ -82,7 +84,12 @@ class ZarrWriter:
         """Shape of the whole array."""
         return self.picture.shape
 
-    def write(self, index: tuple[int, ...], values: NDArray[Any]) -> None:
+    def write(
+        self,
+        index: tuple[int, ...],
+        values: NDArray[Any],
+        confidence: Mapping[int, float] | None = None,
+    ) -> None:
         """Take one slice.
 
         Parameters
@@ -91,6 +98,8 @@ class ZarrWriter:
             Position on the axes before rows and columns.
         values
             ``(y, x)``, or ``(y, x, colour)``.
+        confidence
+            How sure the network is of each object, 0..1, by its number; for the table.
 
         Raises
         ------
@@ -102,10 +111,24 @@ class ZarrWriter:
         with explain_output(self.path):
             stored = self._levels.write(index, values)
         self._stored[stored.index] = stored
+        self.know(stored.index, confidence or {})
 
-    def describe(self, provenance: Mapping[str, Any]) -> None:
-        """Say how the labels were made, where that is known only after the last slice."""
-        self.picture = replace(self.picture, provenance=dict(provenance))
+    def know(self, index: tuple[int, ...], confidence: Mapping[int, float]) -> None:
+        """Take notice of how sure the network is of the objects of a slice."""
+        self._sure[index] = pack_numbers(confidence)
+
+    def describe(self, provenance: Mapping[str, Any], objects: Columns | None = None) -> None:
+        """Say how the labels were made, where that is known only after the last slice.
+
+        Parameters
+        ----------
+        provenance
+            Anything that JSON can say.
+        objects
+            Further columns for the table of objects; None leaves those that it has.
+        """
+        columns = objects or self.picture.objects
+        self.picture = replace(self.picture, provenance=dict(provenance), objects=columns)
 
     def close(self) -> None:
         """Write the metadata, read everything back, and give the folder its name.
@@ -161,7 +184,8 @@ class ZarrWriter:
             return {}
         counter = ObjectCounter(self.picture.axes)
         for index in self._stored:
-            counter.add(index, self._levels.read(index))
+            sure = unpack_numbers(self._sure.get(index, ""))
+            counter.add(index, self._levels.read(index), sure)
         return join_columns(counter.columns(), self.picture.objects)
 
     def _limits(self) -> dict[int, tuple[float, float]]:
