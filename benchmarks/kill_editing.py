@@ -118,7 +118,7 @@ def _judge(folder: Path, image: np.ndarray[Any, Any]) -> Outcome:
     under_way = begun["kind"] if begun["number"] > finished else ""
     before = np.load(notes / f"{finished}.npy")
     identity = ImageIdentity.of(ArraySource(image))
-    offers = find_offers([identity], folder / "journals")
+    offers = find_offers([identity], folder / "journals").offers
     if len(offers) != 1:
         return Outcome(finished, under_way, f"{len(offers)} journals are offered")
     labels = restore(offers[0].info, identity).session.labels.data

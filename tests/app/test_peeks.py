@@ -7,6 +7,7 @@ import pytest
 from support.listening import Listener, everything, stack
 
 from napari_slicewise.inference.request import Request, SliceResult, shape_options
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.pipeline import shape_slice
 from napari_slicewise.io.source import ArraySource
 
@@ -26,7 +27,7 @@ def test_a_peek_shaped_here_is_what_a_run_gives(controller, heard, random_model_
     heard.wait(lambda: heard.peeks)
     asked, answer = heard.peeks[0]
     assert asked is peek
-    run = Request(str(random_model_path), ((1,),), link=False)
+    run = Request(str(random_model_path), ((1,),), objects=ObjectOptions(link=False))
     controller.start(run, source)
     report = heard.report()
     assert report.details["slices_remembered"] == 1  # the network did not run again

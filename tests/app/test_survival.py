@@ -22,6 +22,14 @@ def blocks():
     return {path.name for path in SHARED.iterdir() if path.name.startswith("psm_")}
 
 
+def left_since(before):
+    """Blocks that stay; those of other tests, which run at the same time, lose their name soon."""
+    deadline = time.monotonic() + 5
+    while (left := blocks() - before) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="looks into /dev/shm")
 def test_a_worker_killed_at_random_moments_leaves_no_memory_and_the_next_run_works(
     controller, random_model_path
@@ -41,7 +49,7 @@ def test_a_worker_killed_at_random_moments_leaves_no_memory_and_the_next_run_wor
         assert report.outcome == "failed"
         assert "killed" in report.message
         assert report.slices == len(heard.results) - done
-        assert blocks() == before
+        assert not left_since(before)
     few = ArraySource(stack(3, 64, 64))
     controller.start(everything(random_model_path, few), few)
     assert heard.report(4).outcome == "completed"
@@ -71,4 +79,4 @@ def test_a_desktop_that_is_killed_leaves_no_memory_even_without_a_resource_track
             other.kill()
         process.kill()
     assert not psutil.wait_procs([worker], timeout=20)[1]
-    assert blocks() == before
+    assert not left_since(before)

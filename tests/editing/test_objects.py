@@ -150,3 +150,27 @@ def test_time_series_are_followed_in_each_point_of_time(shape: tuple[int, ...]):
     source = ArraySource(labels)
     doubts = find_doubts(source, measure_objects(source))
     assert [(d.kind, d.index) for d in doubts] == [("empty", (0, 1))]
+
+
+def test_confidence_by_slice_is_weighted_by_pixels_and_unknown_where_nobody_said(tmp_path):
+    labels = np.zeros((2, 6, 6), np.uint8)
+    labels[0, :2, :2], labels[1, :3, :4], labels[1, 5, 5] = 1, 1, 2
+    known = {(0,): {1: 0.5}, (1,): {1: 0.9}}
+    table = measure_objects(ArraySource(labels), confidence=known)
+    one, two = table.columns["confidence"]
+    assert one == pytest.approx((4 * 0.5 + 12 * 0.9) / 16)
+    assert np.isnan(two)
+    assert "uncertain" not in {doubt.kind for doubt in find_doubts(ArraySource(labels), table)}
+    lines = write_csv(tmp_path / "t.csv", table).read_text().splitlines()
+    place = lines[0].split(",").index("confidence")
+    assert [line.split(",")[place] for line in lines[1:]][1] == ""
+    assert "confidence" not in measure_objects(ArraySource(labels), confidence={}).columns
+
+
+def test_an_uncertain_object_is_looked_at_before_a_less_uncertain_one():
+    labels = np.zeros((2, 6, 6), np.uint8)
+    labels[:, :2, :2], labels[:, 3:5, 3:5] = 1, 2
+    known = {(z,): {1: 0.65, 2: 0.55} for z in range(2)}
+    table = measure_objects(ArraySource(labels), confidence=known)
+    doubts = find_doubts(ArraySource(labels), table)
+    assert [d.number for d in doubts if d.kind == "uncertain"] == [2, 1]

@@ -22,9 +22,9 @@ def shown(make_napari_viewer, controller, model_specs, qtbot):
     return open_window(make_napari_viewer(show=True), controller, qtbot)
 
 
-def test_the_tabs_are_segment_and_correct(desk):
+def test_the_tabs_are_segment_correct_and_learn(desk):
     tabs = desk.find("tabs", QTabWidget)
-    assert [tabs.tabText(i) for i in range(tabs.count())] == ["Segment", "Correct"]
+    assert [tabs.tabText(i) for i in range(tabs.count())] == ["Segment", "Correct", "Learn"]
 
 
 def test_without_labels_every_tool_says_why_it_cannot_act(desk, stack):

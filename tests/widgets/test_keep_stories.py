@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from skimage.draw import disk
 
-from napari_slicewise.editing.errors import EditError
+from napari_slicewise.editing.errors import EditError, WideningError
 from napari_slicewise.editing.identity import ImageIdentity
 from napari_slicewise.editing.journal import Journal
 from napari_slicewise.editing.journal_replay import replay
@@ -25,6 +26,7 @@ from napari_slicewise.editing.session import EditSession
 from napari_slicewise.editing.tools import delete_object, merge_objects
 from napari_slicewise.editing.tools_shape import fill_holes, grow, shrink, smooth
 from napari_slicewise.editing.tools_split import split_by_line
+from napari_slicewise.editing.tuned_slice import TunedSlice
 from napari_slicewise.io.layer_writer import write_labels_layer
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.edit_layer import edit_layer_of
@@ -35,6 +37,7 @@ NOBODY = -1
 ACTIONS = (
     "paint", "erase", "fill", "polygon", "setitem", "merge", "split", "delete", "grow", "shrink",
     "smooth", "holes", "run", "run", "rename", "undo", "undo", "redo", "layer name", "save",
+    "tune", "tune", "widen",
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2**31)), min_size=5, max_size=25
@@ -46,7 +49,8 @@ class Story:
 
     def __init__(self, folder):
         self.viewer, self.folder = ViewerModel(), folder
-        self.layer = Labels(np.zeros(SHAPE, np.uint32), name="story")
+        self.layer = Labels(np.zeros(SHAPE, np.uint8), name="story")
+        self.tuned = None  # as long as no run comes in between
         self.session = EditSession(ArraySource(self.layer.data))
         self.edits = edit_layer_of(self.layer, self.session)
         self.viewer.add_layer(self.layer)
@@ -68,6 +72,10 @@ class Story:
             self.run(rng)
         elif action == "rename":
             self.rename(rng)
+        elif action == "tune":
+            self.tune(rng)
+        elif action == "widen":
+            self.edits.widen(np.uint32)
         elif action == "layer name":
             self.layer.name = f"story {seed}"
         elif action == "save":
@@ -85,6 +93,7 @@ class Story:
         layer = self.layer
         z, row, column = (int(rng.integers(n)) for n in SHAPE)
         number = int(rng.choice([*range(1, 9), self.session.next_free]))
+        self.edits.make_room(number)
         self.viewer.dims.set_current_step(0, z)
         layer.brush_size = int(rng.integers(1, 7))
         if action in ("paint", "erase"):
@@ -146,6 +155,7 @@ class Story:
     def run(self, rng):
         """Some slices, in any order, with other objects under other numbers."""
         self.session.begin_run()
+        self.tuned = None
         radius, numbers = rng.integers(2, 5), rng.permutation(np.arange(1, 7))
         centres = rng.integers(0, 14, (6, 2)) // 5 * 5 + 2
         for z in rng.permutation(SHAPE[0])[: rng.integers(1, 4)]:
@@ -154,11 +164,36 @@ class Story:
                 plane[disk(centre, radius, shape=plane.shape)] = number
             held = self.human != NOBODY
             before = self.labels.copy()
-            self.session.merge((int(z),), plane)
+            self.fitting(partial(self.session.merge, (int(z),), plane))
             self.follow(before, held)
+
+    def tune(self, rng):
+        """A slice that a run has written is shaped anew, some of its objects away."""
+        written = sorted(self.session.ownership.machine)
+        if not written:
+            return
+        index = written[rng.integers(len(written))]
+        if self.tuned is None or self.tuned.index != index:
+            self.tuned = TunedSlice(self.session, index)
+        machine = self.session.ownership.machine.get(index)
+        kept = rng.permutation(np.unique(machine))[: rng.integers(1, 5)]
+        plane = np.where(np.isin(machine, kept), machine, 0)
+        plane[disk(rng.integers(3, 10, 2), 2, shape=plane.shape)] = 900
+        held, before = self.human != NOBODY, self.labels.copy()
+        self.fitting(partial(self.tuned.write, plane))
+        self.follow(before, held)
+
+    def fitting(self, write):
+        """Write; labels whose type is too small become of a larger one, as in a run."""
+        try:
+            write()
+        except WideningError as error:
+            self.edits.widen(error.needed)
+            write()
 
     def rename(self, rng):
         """An object of the machine's gets another number; strokes that continue it follow."""
+        self.tuned = None
         old, new = (int(n) for n in rng.permutation(np.arange(1, 7))[:2])
         numbering = self.session.numbering
         if not (numbering.knows(old) and numbering.knows(new)):

@@ -74,8 +74,9 @@ def test_the_request_is_what_the_form_says(desk, stack):
     labels = desk.run()
     (request,) = desk.controller.requests
     assert request.indices == ((2,), (1,), (3,), (4,))
-    assert (request.model, request.threshold, request.output) == ("grey", 0.25, "classes")
-    assert (request.device, request.split, request.smallest) == ("cpu", False, 40)
+    objects = request.objects
+    assert (request.model, objects.threshold, request.output) == ("grey", 0.25, "classes")
+    assert (request.device, objects.split, objects.smallest) == ("cpu", False, 40)
     assert labels.data.dtype == np.uint8
     assert labels.name.endswith(" classes")
     assert "object" not in desk.find("status").text()

@@ -93,3 +93,18 @@ def test_a_run_over_a_few_slices_leaves_nothing_out(desk, stack):
     desk.find("slices").setCurrentText("This slice")
     desk.viewer.dims.set_current_step(0, 3)
     assert desk.run().data[3, 3, 3]
+
+
+def test_what_was_left_out_is_counted_in_the_correct_tab_and_comes_back_in_one_step(desk, stack):
+    z_stack(desk, stack)
+    desk.controller.answer = only_in({3})
+    layer = desk.run()
+    assert not layer.data[:, 2:6, 2:6].any()
+    desk.panel.show_tab("Correct")
+    row, button = desk.find("left_out"), desk.find("bring_back")
+    assert row.text() == "1 object in too few slices left out"
+    button.click()
+    desk.wait(lambda: bool(layer.data[3, 2:6, 2:6].all()))
+    assert not layer.data[2, 2:6, 2:6].any()
+    layer.undo()
+    assert not layer.data[:, 2:6, 2:6].any()

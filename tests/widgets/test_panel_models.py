@@ -74,7 +74,7 @@ def test_a_model_file_is_inspected_and_remembered(desk, stack, monkeypatch, tmp_
 
     chooser = ModelChooser()
     later = chooser.findChild(QComboBox, "model")
-    assert "mine.pt" in [later.itemText(i) for i in range(later.count())]
+    assert "My own model" in [later.itemText(i) for i in range(later.count())]
 
 
 def test_cancelling_the_file_dialog_keeps_the_model(desk, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_slicewise.inference.request import Request, RunReport, SliceResult
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.io import label_store
 from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.result_layer import ResultLayer
@@ -122,7 +123,7 @@ def test_a_layer_that_goes_on_gives_new_objects_new_numbers(viewer, image):
 
 
 def test_the_run_is_described_in_plain_json_beside_what_was_there(viewer, image):
-    result = start(viewer, image, Request("m", INDICES, threshold=0.3))
+    result = start(viewer, image, Request("m", INDICES, objects=ObjectOptions(threshold=0.3)))
     result.labels.metadata["mine"] = 1
     result.write(SliceResult((2,), two_objects(), 0.1))
     result.close(RunReport("cancelled", 1, 0.5, details={"model": "m", "device": "CPU"}))
@@ -132,7 +133,7 @@ def test_the_run_is_described_in_plain_json_beside_what_was_there(viewer, image)
     assert note["slices"] == [[2]]
     assert note["device"] == "CPU"
     assert note["image"] == "cells"
-    assert note["parameters"]["threshold"] == 0.3
+    assert note["parameters"]["objects"]["threshold"] == 0.3
     assert note["seconds_per_slice"] == 0.5
 
 

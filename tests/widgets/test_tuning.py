@@ -7,6 +7,7 @@ import pytest
 from support.canvas_hands import CanvasHands
 from support.scripted_panel import Desk
 
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.pipeline import ShapeOptions, shape_slice
 
 SIDE = 40
@@ -25,14 +26,10 @@ def activations(_index, source):
 
 
 def shaped(threshold=0.4, smallest=16, split=True, strength=0.5):
-    options = ShapeOptions(
-        "foreground_distance",
-        "labels",
-        threshold=threshold,
-        split=split,
-        split_strength=strength,
-        smallest=smallest,
+    objects = ObjectOptions(
+        threshold=threshold, split=split, split_strength=strength, smallest=smallest
     )
+    options = ShapeOptions("foreground_distance", "labels", objects)
 
     def answer(index, source):
         return shape_slice(activations(index, source), options)
@@ -82,7 +79,7 @@ def test_the_slice_on_show_follows_the_slider_and_the_stack_follows_its_release(
     release(tuned, "threshold")
     tuned.wait(lambda: [count(labels, z) for z in range(6)] == [2] * 6)
     tuned.wait_for_end()
-    assert tuned.controller.requests[1].threshold == 0.6
+    assert tuned.controller.requests[1].objects.threshold == 0.6
     assert len(tuned.controller.requests[1].indices) == 6
     assert len(tuned.controller.peeks) == 1
     assert len(tuned.viewer.layers) == 2
@@ -123,7 +120,7 @@ def test_sizes_are_areas_where_the_pixel_size_is_known(tuned):
     assert tuned.find("smallest").value() == 4  # 16 px of 0.25 um2
     tuned.find("smallest").setValue(10)
     tuned.run()
-    assert tuned.controller.requests[-1].smallest == 40
+    assert tuned.controller.requests[-1].objects.smallest == 40
 
 
 def test_a_drag_keeps_strokes_and_undo_leaves_no_stale_voxels(tuned):
@@ -167,7 +164,7 @@ def test_a_change_during_the_rerun_begins_it_anew(tuned):
     tuned.wait(lambda: len(tuned.controller.requests) == 3)
     tuned.wait(lambda: [count(labels, z) for z in range(6)] == [3] * 6)
     tuned.wait_for_end()
-    assert tuned.controller.requests[2].threshold == 0.3
+    assert tuned.controller.requests[2].objects.threshold == 0.3
 
 
 def test_the_sliders_leave_a_run_of_the_user_alone(tuned):
@@ -256,3 +253,40 @@ def test_the_objects_are_counted_and_lead_to_their_review(tuned):
     tuned.viewer.layers.remove(labels)
     tuned.wait(lambda: not button.isEnabled())
     assert line.text() == ""
+
+
+def test_a_network_whose_answer_cannot_be_had_is_asked_once_and_the_release_still_works(tuned):
+    from napari_slicewise.inference.request import RunReport
+
+    labels = tuned.run()
+    asked = []
+
+    def fail(request, _source):
+        asked.append(request)
+        words = "Models with more than 4 outputs have no preview."
+        tuned.controller.peeked.emit(request, RunReport("failed", 0, 0.0, words, "Press Segment."))
+        return True
+
+    tuned.controller.peek = fail
+    for value in (0.6, 0.61, 0.62):
+        hold(tuned, "threshold", value)
+        tuned.qtbot.wait(60)
+    assert len(asked) == 1
+    assert "more than 4 outputs" in tuned.find("status").text()
+    tuned.controller.answer = shaped(0.62)
+    release(tuned, "threshold")
+    tuned.wait(lambda: [count(labels, z) for z in range(6)] == [2] * 6)
+    tuned.wait_for_end()
+
+
+def test_an_object_that_a_slider_takes_away_has_its_number_when_it_comes_back(tuned):
+    labels = tuned.run()
+    z = tuned.viewer.dims.current_step[0]
+    before = labels.data[z].copy()
+    for value, found in ((0.6, 2), (0.4, 3), (0.7, 2), (0.4, 3)):
+        hold(tuned, "threshold", value)
+        tuned.wait(lambda found=found: count(labels, z) == found)
+    np.testing.assert_array_equal(labels.data[z], before)
+    release(tuned, "threshold")
+    tuned.wait(lambda: len(tuned.controller.requests) == 2)
+    tuned.wait_for_end()

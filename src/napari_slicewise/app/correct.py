@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_slicewise.editing import tools, tools_shape, tools_split
 from napari_slicewise.editing.edits import Edit
 from napari_slicewise.editing.errors import EditError
+from napari_slicewise.editing.pulse import Pulse
 from napari_slicewise.editing.workpiece import Workpiece
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.source import SliceIndex
@@ -172,16 +173,36 @@ class ToolRunner:
     def __init__(self) -> None:
         self._ticket = 0
         self._busy = False
+        self._pulse = Pulse()
 
     @property
     def busy(self) -> bool:
         """Whether a result is waited for."""
         return self._busy
 
-    def start(self, compute: Callable[[], object], name: str = "correction") -> int:
-        """Begin to compute; returns the ticket."""
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Steps that are done of the present part of the work, and all of them; 0 if unknown."""
+        pulse = self._pulse
+        return min(pulse.done, pulse.total), pulse.total
+
+    def start(
+        self, compute: Callable[[], object], name: str = "correction", pulse: Pulse | None = None
+    ) -> int:
+        """Begin to compute; returns the ticket.
+
+        Parameters
+        ----------
+        compute
+            What to compute.
+        name
+            Of the thread.
+        pulse
+            What ``compute`` asks whether to go on; without one, it goes on to its end.
+        """
         self._ticket += 1
         self._busy = True
+        self._pulse = pulse or Pulse()
         ticket = self._ticket
         threading.Thread(
             target=self._work, args=(ticket, compute), name=f"slicewise {name}", daemon=True
@@ -189,9 +210,10 @@ class ToolRunner:
         return ticket
 
     def cancel(self) -> None:
-        """Wait for nothing any more. What is being computed ends by itself, unheard."""
+        """Wait for nothing any more. What is being computed ends soon, unheard."""
         self._ticket += 1
         self._busy = False
+        self._pulse.give_up()
 
     def take(self, ticket: int) -> bool:
         """Whether a result that has arrived is still wanted; it is not waited for any more."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_slicewise.app.keeping_notes import JournalNote, note_of
 from napari_slicewise.editing.errors import JournalError
 from napari_slicewise.editing.identity import ImageIdentity
 from napari_slicewise.editing.journal_folder import (
@@ -28,7 +29,7 @@ from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.label_store import create_labels
 from napari_slicewise.io.source import ArraySource
 
-__all__ = ["Offer", "Restored", "discard", "find_offers", "restore"]
+__all__ = ["Findings", "Offer", "Restored", "discard", "find_offers", "restore"]
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,25 @@ class Restored:
     words: str
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What lies in the folder of journals for the images on show.
+
+    Parameters
+    ----------
+    offers
+        What can be restored, the latest first.
+    notes
+        What cannot be: of another version, damaged at the beginning, too large for this machine.
+    """
+
+    offers: list[Offer] = field(default_factory=list)
+    notes: list[JournalNote] = field(default_factory=list)
+
+
 def find_offers(
     images: Iterable[ImageIdentity], folder: Path | None = None, known: Sequence[Offer] = ()
-) -> list[Offer]:
+) -> Findings:
     """Look for journals of images, the latest first, and tidy up.
 
     Parameters
@@ -115,16 +132,22 @@ def find_offers(
     """
     place = journal_folder() if folder is None else folder
     wanted = list(images)
+    found = Findings()
     if not place.is_dir():
-        return []
+        return found
     empty_trash(place)
-    found = []
     with contextlib.closing(idle_journals(place)) as paths:
         for path in paths:
-            offer = _same(path, known) or _offer(path, wanted)
-            if offer is not None:
-                found.append(offer)
-    return sorted(found, key=lambda offer: (offer.info.changed, offer.info.path.name), reverse=True)
+            try:
+                offer = _same(path, known) or _offer(path, wanted)
+            except SlicewiseError as error:
+                note = note_of(path, error.message, wanted) if wanted else None
+                found.notes.extend([] if note is None else [note])
+            else:
+                found.offers.extend([] if offer is None else [offer])
+    found.offers.sort(key=lambda offer: (offer.info.changed, offer.info.path.name), reverse=True)
+    found.notes.sort(key=lambda note: (note.changed, note.path.name), reverse=True)
+    return found
 
 
 def _same(path: Path, known: Sequence[Offer]) -> Offer | None:
@@ -133,17 +156,23 @@ def _same(path: Path, known: Sequence[Offer]) -> Offer | None:
 
 
 def _offer(path: Path, images: list[ImageIdentity]) -> Offer | None:
-    """Return what a journal offers; put away one that holds nothing of value."""
+    """Return what a journal offers; put away one that holds nothing of value.
+
+    Raises
+    ------
+    SlicewiseError
+        When it cannot be restored; the file stays.
+    """
     try:
         own = ImageIdentity.of_plain(head_of(path).fields["image"])
-    except (JournalError, KeyError, TypeError, ValueError):
-        return None  # of another version, or torn at its beginning: left alone
+    except (KeyError, TypeError, ValueError) as error:
+        raise JournalError(f"{path.name} does not say to which image it belongs.") from error
     image = next((image for image in images if not own.difference(image)), None)
     if image is None:
         return None
     info = journal_info(path)
     if info.problem:
-        return None
+        raise JournalError(info.problem)
     if info.saved and Path(info.saved).exists():
         with contextlib.suppress(OSError):
             discard_journal(path)
@@ -153,8 +182,8 @@ def _offer(path: Path, images: list[ImageIdentity]) -> Offer | None:
         return None
     try:
         restored = restore(info, image)
-    except (SlicewiseError, MemoryError):
-        return None
+    except MemoryError as error:
+        raise JournalError(f"There is no memory for the labels of {path.name}.") from error
     objects = len(restored.session.objects.numbers()) if info.objects else None
     restored.session.close()
     return Offer(info, objects)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from psygnal import Signal
@@ -13,6 +14,7 @@ from napari_slicewise.inference.client import WorkerClient
 from napari_slicewise.inference.messages import Inspect, Inspected, Ready, Status
 from napari_slicewise.inference.request import Progress, Request, RunReport, SliceResult
 from napari_slicewise.io.source import SliceSource
+from napari_slicewise.models.answers import Inquiry
 
 __all__ = ["Phase", "SegmentController"]
 
@@ -40,7 +42,10 @@ class SegmentController:
     slice_finished = Signal(SliceResult)
     run_finished = Signal(RunReport)
     peeked = Signal(Request, object)  # what was asked for, then SliceResult or RunReport
+    model_inquired = Signal(str, Inquiry)  # path, and what is open of it; then comes the next
     model_inspected = Signal(str, object)  # path, then ModelSpec or SlicewiseError
+    heard = Signal(object)  # what the worker says that is not about runs
+    worker_died = Signal(WorkerError)
 
     def __init__(self) -> None:
         self.phase: Phase = "idle"
@@ -72,9 +77,28 @@ class SegmentController:
         """
         self._worker()
 
-    def inspect_model(self, path: str) -> None:
-        """Ask the worker what a file of weights is; answered by ``model_inspected``."""
-        self._worker().send(Inspect(path))
+    def inspect_model(self, path: str, answers: Mapping[str, str] | None = None) -> None:
+        """Ask the worker what a file of weights is; answered by ``model_inspected``.
+
+        Parameters
+        ----------
+        path
+            The file.
+        answers
+            To what it leaves open, by question; they are remembered. None takes those
+            that were remembered earlier.
+        """
+        self._worker().send(Inspect(path, tuple(sorted((answers or {}).items()))))
+
+    def tell(self, message: object) -> None:
+        """Say something to the worker that is not about runs; answered by ``heard``.
+
+        Raises
+        ------
+        WorkerError
+            When the worker cannot be started.
+        """
+        self._worker().send(message)
 
     def start(self, request: Request, source: SliceSource) -> None:
         """Begin a run.
@@ -185,7 +209,11 @@ class SegmentController:
         elif isinstance(message, Ready):
             self.devices_changed.emit(message.devices)
         elif isinstance(message, Inspected):
+            if message.inquiry is not None:
+                self.model_inquired.emit(message.path, message.inquiry)
             self.model_inspected.emit(message.path, message.answer)
+        else:
+            self.heard.emit(message)
 
     def _hear_of_peek(self, peek: Request, message: SliceResult | RunReport) -> None:
         """Pass the answer on; at the end, begin what had to wait."""
@@ -244,6 +272,7 @@ class SegmentController:
             self._peek = self._after_peek = None
         if client is not None:
             client.close()
+        self.worker_died.emit(error)
         if peek is not None:
             self.peeked.emit(peek, RunReport("failed", 0, 0.0, error.message, error.hint))
         if phase == "idle":

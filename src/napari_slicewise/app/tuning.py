@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_slicewise.instances.mask import choose_objects
 from napari_slicewise.instances.pipeline import ShapeOptions, foreground_distance, shape_slice
-from napari_slicewise.instances.split import Pieces, find_pieces, join_pieces
+from napari_slicewise.instances.tuned import TunedObjects
 
 __all__ = ["ShapeJob", "Tuner"]
 
@@ -50,7 +49,7 @@ class Tuner:
         self._job: ShapeJob | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._pieces: Pieces | None = None
+        self._tuned: TunedObjects | None = None
         self._of: tuple[Any, ...] = ()
 
     def submit(self, job: ShapeJob) -> None:
@@ -77,31 +76,12 @@ class Tuner:
         options = job.options
         if options.output != "labels":
             return shape_slice(job.activations, options)
+        tuned, of = self._tuned, (job.activations, options.heads)
         # By the array itself: another one may lie where it lay.
-        of = (
-            job.activations,
-            options.heads,
-            options.threshold,
-            options.split,
-            options.core_threshold,
-            options.smoothing,
-            options.holes,
-        )
-        known = self._of and self._of[0] is of[0] and self._of[1:] == of[1:]
-        if self._pieces is None or not known:
-            foreground, distance = foreground_distance(job.activations, options.heads)
-            self._pieces = find_pieces(
-                foreground,
-                distance,
-                threshold=options.threshold,
-                split=options.split,
-                core_threshold=options.core_threshold,
-                smoothing=options.smoothing,
-                holes=options.holes,
-            )
-            self._of = of
-        regions = join_pieces(self._pieces, options.split_strength)
-        return choose_objects(regions, options.smallest, options.largest, border=options.border)
+        if tuned is None or self._of[0] is not of[0] or self._of[1] != of[1]:
+            tuned = TunedObjects(*foreground_distance(*of))
+            self._tuned, self._of = tuned, of
+        return tuned.labels(options.objects)
 
     def _work(self) -> None:
         while True:

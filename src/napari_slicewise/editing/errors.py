@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,14 @@ from numpy.typing import NDArray
 
 from napari_slicewise.errors import SlicewiseError
 
-__all__ = ["EditError", "JournalError", "WideningError", "check_numbers", "widened"]
+__all__ = [
+    "EditError",
+    "JournalError",
+    "JournalWarning",
+    "WideningError",
+    "check_numbers",
+    "widened",
+]
 
 
 class JournalError(SlicewiseError):
@@ -73,3 +81,16 @@ def widened(labels: Any, dtype: np.dtype[Any] | type = np.uint32) -> NDArray[Any
     if not np.array_equal(wide, values):
         raise EditError(f"Labels of type {values.dtype} do not fit {np.dtype(dtype)}.")
     return wide
+
+
+class JournalWarning(UserWarning):
+    """Edits are not on the disk for the time being; they go on in memory."""
+
+    @classmethod
+    def of(cls, error: Exception, folder: Path) -> JournalWarning:
+        """Say why, and what to do."""
+        reason = getattr(error, "strerror", None) or str(error)
+        return cls(
+            f"Edits cannot be kept on the disk: {reason} ({folder}). They go on in memory. "
+            "Free some space, or save the labels now."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +121,19 @@ class EditHistory:
                         old=renumbered(patch.old, mapping).astype(patch.old.dtype, copy=False),
                         new=renumbered(patch.new, mapping).astype(patch.new.dtype, copy=False),
                     )
+                    for patch in step.edit.patches
+                )
+                steps[place] = replace(step, edit=replace(step.edit, patches=patches))
+
+    def use(self, dtype: np.dtype[Any]) -> None:
+        """Go on with labels of another type; one that cannot hold the old ones forgets all."""
+        for steps in (self._done, self._undone):
+            for place, step in enumerate(steps):
+                if any(not np.can_cast(patch.old.dtype, dtype) for patch in step.edit.patches):
+                    self.clear()
+                    return
+                patches = tuple(
+                    replace(patch, old=patch.old.astype(dtype), new=patch.new.astype(dtype))
                     for patch in step.edit.patches
                 )
                 steps[place] = replace(step, edit=replace(step.edit, patches=patches))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_slicewise.editing.errors import JournalWarning
 from napari_slicewise.editing.identity import ImageIdentity
 from napari_slicewise.editing.journal_file import JournalFile
 from napari_slicewise.editing.journal_folder import journal_folder, reserved_journal
@@ -27,10 +28,7 @@ __all__ = ["Journal", "JournalWarning"]
 _SYNC_S = 0.5
 _WAITING = 1024
 _BOUND = 256 << 20
-
-
-class JournalWarning(UserWarning):
-    """Edits are not on the disk for the time being; they go on in memory."""
+_MACHINE_S = 0.3  # for so long whole slices wait: a slider that is dragged writes one often
 
 
 class Journal:
@@ -104,6 +102,7 @@ class Journal:
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._heard: set[SliceIndex] = set()
         self._dirty: set[SliceIndex] = set()
+        self._due = 0.0  # when they are written
         self._behind = False  # records were left out: all must be written anew
         self._snapshot_size, self._retry_at = 0, 0.0
         self.suspended = self.changed = False
@@ -138,7 +137,7 @@ class Journal:
         """Write whole slices down, as they are when their turn comes."""
         kept = set(indices)
         self._heard |= kept
-        self._put(lambda: self._dirty.update(kept))
+        self._put(lambda: self._soil(kept))
 
     def replaced(self) -> None:
         """Begin again, with labels of another type."""
@@ -211,7 +210,7 @@ class Journal:
                     work()
                 if self.suspended and time.monotonic() >= self._retry_at:
                     self._begin_anew(everything=False)
-                if self._queue.empty():
+                if self._queue.empty() and (self._behind or time.monotonic() >= self._due):
                     self._catch_up()
                 if self._file.unsynced_s > _SYNC_S:
                     self._sync()
@@ -226,7 +225,16 @@ class Journal:
         """Return for how long there is nothing to do unless somebody calls, in seconds."""
         if self.suspended:
             return max(self._retry_at - time.monotonic(), 0.01)
-        return _SYNC_S if self._file.unsynced_s > 0 else None
+        pauses = [_SYNC_S] if self._file.unsynced_s > 0 else []
+        if self._dirty:
+            pauses.append(max(self._due - time.monotonic(), 0.001))
+        return min(pauses, default=None)
+
+    def _soil(self, indices: set[SliceIndex]) -> None:
+        """Remember slices to be written whole, a moment later."""
+        if not self._dirty:
+            self._due = time.monotonic() + _MACHINE_S
+        self._dirty |= indices
 
     def _catch_up(self) -> None:
         """Write what was left for when there is nothing else to do."""
@@ -261,13 +269,7 @@ class Journal:
         first, self.suspended = not self.suspended, True
         self._retry_at = time.monotonic() + self._retry_s
         if first and self._on_warning is not None:
-            reason = getattr(error, "strerror", None) or str(error)
-            self._on_warning(
-                JournalWarning(
-                    f"Edits cannot be kept on the disk: {reason} ({self.path.parent}). They go "
-                    "on in memory. Free some space, or save the labels now."
-                )
-            )
+            self._on_warning(JournalWarning.of(error, self.path.parent))
 
     def _begin_anew(self, *, everything: bool) -> None:
         """Write all that the session knows of every slice, or of those that were heard of."""

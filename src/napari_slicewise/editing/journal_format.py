@@ -27,6 +27,7 @@ __all__ = [
     "Record",
     "edit_record",
     "encode",
+    "head_fields",
     "head_of",
     "patches_of",
     "read_records",
@@ -78,6 +79,19 @@ def head_of(path: Path) -> Record:
         if isinstance(found, Record):
             return found
     raise JournalError(f"{path.name} is cut off at its beginning.", "It holds no edits.")
+
+
+def head_fields(path: Path) -> dict[str, Any]:
+    """Return what a journal of any version says of itself; nothing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                return {}
+            body, whole = _body(file, file.read(_FRAME.size))
+    except OSError:
+        return {}
+    record = _decode(body) if whole else None
+    return {} if record is None else record.fields
 
 
 def read_records(path: Path) -> Iterator[Record | int]:

@@ -103,6 +103,9 @@ class ObjectDepths:
         gone = [number for number in numbers if number not in touched]
         self.removed += len(gone)
         here = set().union(*(places[number] for number in gone)) if gone else set()
+        own = session.ownership
+        for index in here:
+            own.left_out.keep(index, own.machine.get(index), gone)
         return set(session.rename_written(dict.fromkeys(gone, 0), here))
 
     def _is_cut(self, index: SliceIndex) -> bool:

@@ -75,17 +75,16 @@ def same_objects(
     list of (iou, new, old)
         In falling order of the intersection over union.
     """
-    both = (new > 0) & (old > 0)
+    starts, lengths = _common_runs(new, old)
+    ours, theirs = new.ravel()[starts], old.ravel()[starts]
+    both = (ours > 0) & (theirs > 0)
     if not both.any():
         return []
-    flat, starts = _runs((new.astype(np.uint64) << np.uint64(32)) | old.astype(np.uint64))
-    lengths = np.diff(np.append(starts, flat.size))
-    on_both = both.ravel()[starts]
-    codes, places = np.unique(flat[starts[on_both]], return_inverse=True)
-    shared = np.bincount(places, lengths[on_both]).astype(np.int64)
-    pairs = [(int(code >> np.uint64(32)), int(code & np.uint64(_LARGEST))) for code in codes]
-    area_new = _areas(new, {pair[0] for pair in pairs})
-    area_old = _areas(old, {pair[1] for pair in pairs})
+    code = (ours[both].astype(np.uint64) << np.uint64(32)) | theirs[both].astype(np.uint64)
+    codes, places = np.unique(code, return_inverse=True)
+    shared = np.bincount(places, lengths[both]).astype(np.int64)
+    pairs = [(int(pair >> np.uint64(32)), int(pair & np.uint64(_LARGEST))) for pair in codes]
+    area_new, area_old = _areas(ours, lengths), _areas(theirs, lengths)
     candidates = []
     for (one, other), count in zip(pairs, shared.tolist(), strict=True):
         iou = count / (area_new[one] + area_old[other] - count)
@@ -103,12 +102,27 @@ def same_objects(
     return chosen
 
 
-def _areas(values: NDArray[Any], numbers: set[int]) -> dict[int, int]:
-    flat, starts = _runs(values)
-    found, places = np.unique(flat[starts], return_inverse=True)
-    counted = np.bincount(places, np.diff(np.append(starts, flat.size))).astype(np.int64)
-    areas = dict(zip(found.tolist(), counted.tolist(), strict=True))
-    return {number: areas[number] for number in numbers}
+def _common_runs(
+    one: NDArray[Any], other: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the runs of pixels begin that have one number in both, and their lengths."""
+    flat_one, flat_other = one.ravel(), other.ravel()
+    changes = flat_one[1:] != flat_one[:-1]
+    changes |= flat_other[1:] != flat_other[:-1]
+    first = np.zeros(min(flat_one.size, 1), np.int64)
+    starts = np.concatenate([first, np.flatnonzero(changes) + 1])
+    return starts, np.diff(np.append(starts, flat_one.size))
+
+
+def _areas(numbers: NDArray[Any], lengths: NDArray[np.int64]) -> dict[int, int]:
+    """Return the area of each number in pixels, from the runs of a slice."""
+    if int(numbers.max(initial=0)) < _TABLE and int(numbers.min(initial=0)) >= 0:
+        counted = np.bincount(numbers.astype(np.int64), lengths)
+        found = np.flatnonzero(counted)
+        return dict(zip(found.tolist(), counted[found].astype(np.int64).tolist(), strict=True))
+    found, places = np.unique(numbers, return_inverse=True)
+    areas = np.bincount(places, lengths).astype(np.int64)
+    return dict(zip(found.tolist(), areas.tolist(), strict=True))
 
 
 class Numbering:
@@ -162,6 +176,10 @@ class Numbering:
             free = number not in self.human and number not in self.machine
             self._give(number, number if free else self.next_free)
         return self._of_run[number]
+
+    def all_matched(self, numbers: Iterable[int]) -> bool:
+        """Whether all of these objects of this run have their counterpart or a number already."""
+        return all(own in self._of_run and own not in self._unmatched for own in numbers)
 
     def match(self, pairs: Iterable[tuple[float, int, int]], forbidden: set[int]) -> dict[int, int]:
         """Give objects of this run the numbers of their counterparts.

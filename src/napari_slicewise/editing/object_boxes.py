@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_slicewise.editing.numbering import distinct
+from napari_slicewise.editing.pulse import Pulse
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
 __all__ = ["Box", "ObjectBoxes"]
@@ -30,6 +31,7 @@ class ObjectBoxes:
     def __init__(self, labels: ArraySource) -> None:
         self._labels = labels
         self._boxes: dict[SliceIndex, dict[int, Box]] = {}
+        self.pulse = Pulse()  # of who looks through many slices
 
     def of_slice(self, index: SliceIndex) -> dict[int, Box]:
         """Return the boxes of the objects of one slice, by their numbers in rising order."""
@@ -51,19 +53,22 @@ class ObjectBoxes:
         self, number: int, indices: Iterable[SliceIndex] | None = None
     ) -> list[tuple[SliceIndex, Box]]:
         """Return the slices with an object and its box on each, in order."""
-        looked_at = self._labels.indices() if indices is None else sorted(set(indices))
-        found = ((index, self.of_slice(index).get(number)) for index in looked_at)
+        looked_at = list(self._labels.indices()) if indices is None else sorted(set(indices))
+        walk = self.pulse.over(looked_at)
+        found = ((index, self.of_slice(index).get(number)) for index in walk)
         return [(index, box) for index, box in found if box is not None]
 
     def numbers(self, indices: Iterable[SliceIndex] | None = None) -> list[int]:
         """Return all numbers on some slices, or on all, in order."""
-        looked_at = self._labels.indices() if indices is None else indices
-        return sorted({number for index in looked_at for number in self.of_slice(index)})
+        looked_at = list(self._labels.indices() if indices is None else indices)
+        walk = self.pulse.over(looked_at)
+        return sorted({number for index in walk for number in self.of_slice(index)})
 
     @property
     def largest(self) -> int:
         """The largest number; 0 where there is no object."""
-        tops = [max(boxes) for i in self._labels.indices() if (boxes := self.of_slice(i))]
+        walk = self.pulse.over(list(self._labels.indices()))
+        tops = [max(boxes) for index in walk if (boxes := self.of_slice(index))]
         return max(tops, default=0)
 
     def forget(self, indices: Iterable[SliceIndex] | None = None) -> None:

@@ -60,6 +60,7 @@ def measure_objects(
     axes: Sequence[Axis] | None = None,
     image: SliceSource | None = None,
     probability: SliceSource | None = None,
+    confidence: Mapping[SliceIndex, Mapping[int, float]] | None = None,
     boxes: ObjectBoxes | None = None,
     locks: Locks | None = None,
     states: Mapping[int, str] | None = None,
@@ -76,6 +77,8 @@ def measure_objects(
         Slices whose first channel gives the mean intensity.
     probability
         Slices whose first channel gives the confidence, 0..1: its mean over the object.
+    confidence
+        Or else its mean on each slice, by the object's number, where it is known.
     boxes
         Where the objects are, if that is known already.
     locks
@@ -88,31 +91,31 @@ def measure_objects(
     ImageError
         When a slice cannot be read.
     """
-    places = ObjectBoxes(labels) if boxes is None else boxes
+    places = boxes or ObjectBoxes(labels)
     pieces = [_measure_slice(labels, i, places, image, probability) for i in labels.indices()]
     every = np.concatenate(pieces) if pieces else np.zeros((0, 0))
     names = _axis_names(labels, axes)
-    leading = len(labels.leading_axes)
     numbers, rows = np.unique(every[:, 0].astype(np.int64), return_inverse=True)
     count = len(numbers)
     pixels = np.bincount(rows, every[:, 1], count)
     columns: dict[str, NDArray[Any]] = {"index": numbers}
     first, last = _ends(rows, count)
-    spots = every[:, 8 : 8 + leading].astype(int)
+    spots = every[:, 8 : 8 + len(labels.leading_axes)].astype(int)
     for name, at in (("first_slice", first), ("last_slice", last)):
         columns[name] = np.array([",".join(map(str, spots[k])) for k in at], dtype=object)
-    columns["slices"] = np.bincount(rows, minlength=count)
-    columns["pixels"] = pixels.astype(np.int64)
+    columns.update(slices=np.bincount(rows, minlength=count), pixels=pixels.astype(np.int64))
     columns.update(_physical(pixels, axes))
     sums = [*(every[:, 1:2] * spots).T, every[:, 2], every[:, 3]]
     for name, values in zip(names, sums, strict=True):
         columns[f"centroid_{name}"] = np.bincount(rows, values, count) / pixels
     low, high = _extents(every, spots, rows, count)
-    for axis, name in enumerate(names):
-        columns[f"box_{name}_start"], columns[f"box_{name}_stop"] = low[:, axis], high[:, axis]
+    for name, start, stop in zip(names, low.T, high.T, strict=True):
+        columns[f"box_{name}_start"], columns[f"box_{name}_stop"] = start, stop
     for name, source, place in (("mean_intensity", image, -2), ("confidence", probability, -1)):
         if source is not None:
             columns[name] = np.bincount(rows, every[:, place], count) / pixels
+    if probability is None:
+        columns.update(_mean_confidence(every, spots, rows, confidence or {}))
     size = np.array(labels.slice_shape)
     columns["touches_border"] = (low[:, -2:] == 0).any(1) | (high[:, -2:] == size).any(1)
     columns["state"] = _states(numbers, locks or Locks(), states or {})
@@ -133,7 +136,7 @@ def write_csv(path: Path, table: ObjectTable) -> Path:
         writer = csv.writer(file)
         writer.writerow(["id" if name == "index" else name for name in names])
         for row in zip(*(table.columns[name].tolist() for name in names), strict=True):
-            writer.writerow(row)
+            writer.writerow(["" if value != value else value for value in row])  # NaN
     return path
 
 
@@ -170,6 +173,30 @@ def _measure_slice(
         if source is not None:
             table[:, column] = np.bincount(rows, source.read_slice(index)[0][inside], count)
     return table
+
+
+def _mean_confidence(
+    every: NDArray[np.float64],  # (row, column)
+    spots: NDArray[np.int_],  # (row, leading axis)
+    rows: NDArray[np.intp],  # (row,)
+    confidence: Mapping[SliceIndex, Mapping[int, float]],
+) -> dict[str, NDArray[np.float64]]:  # (object,)
+    """Return each object's confidence, the mean over the pixels of which it is known, or NaN.
+
+    Where it is known of no object, there is no such column.
+    """
+    found = np.array(
+        [
+            confidence.get(tuple(spot), {}).get(int(number), np.nan)
+            for spot, number in zip(spots.tolist(), every[:, 0].tolist(), strict=True)
+        ]
+    )
+    known = ~np.isnan(found)
+    count = int(rows.max(initial=-1)) + 1
+    pixels = np.bincount(rows[known], every[known, 1], count)
+    sums = np.bincount(rows[known], (found * every[:, 1])[known], count)
+    means = np.where(pixels > 0, sums / np.maximum(pixels, 1), np.nan)
+    return {"confidence": means} if known.any() else {}
 
 
 def _ends(rows: NDArray[np.intp], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicewise.editing.compact import CompactSlices
+from napari_slicewise.editing.confidence import Confidence
 from napari_slicewise.editing.edits import Patch
+from napari_slicewise.editing.left_out import LeftOut
 from napari_slicewise.editing.numbering import renumbered
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
@@ -57,6 +59,8 @@ class Ownership:
         self._labels = labels
         self.machine = CompactSlices(labels.slice_shape, np.uint32)
         self.marked = CompactSlices(labels.slice_shape, np.bool_)
+        self.left_out = LeftOut(labels.slice_shape)
+        self.confidence = Confidence()
 
     def edited(self, index: SliceIndex, current: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which pixels of a slice are the human's, ``(y, x)``.
@@ -66,6 +70,12 @@ class Ownership:
         """
         differs: NDArray[np.bool_] = current != self.machine.get(index)
         return differs | self.marked.get(index) if index in self.marked else differs
+
+    def rewrite(self, index: SliceIndex, machine: NDArray[Any]) -> None:
+        """Take the machine's labels of a slice, ``(y, x)``, in the place of earlier ones."""
+        self.machine.put(index, machine)
+        self.left_out.forget(index)
+        self.confidence.forget(index)
 
     def mark(self, index: SliceIndex, edited: NDArray[np.bool_]) -> None:
         """Remember which pixels of a slice are the human's."""
@@ -101,7 +111,9 @@ class Ownership:
     def rename(self, mapping: Mapping[int, int], indices: Iterable[SliceIndex]) -> set[SliceIndex]:
         """Give objects of the machine other numbers; returns the slices that changed."""
         changed = set()
-        for index in indices:
+        looked_at = list(indices)
+        self.confidence.rename(mapping, looked_at)
+        for index in looked_at:
             if index in self.machine:
                 before = self.machine.get(index)
                 after = renumbered(before, mapping)
@@ -118,3 +130,4 @@ class Ownership:
         """Give the memory back."""
         self.machine.close()
         self.marked.close()
+        self.left_out.close()

@@ -113,10 +113,11 @@ class EditSession:
         check_numbers(int(machine.max(initial=0)), current.dtype)
         before = self.ownership.machine.get(index)
         kept = edited if locked is None else edited | locked
-        merged = np.where(kept, current, machine).astype(current.dtype, copy=False)
-        self.labels.write_slice(index, merged)
+        untouched = not by_hand and locked is None
+        merged = machine if untouched else np.where(kept, current, machine)
+        self.labels.write_slice(index, merged.astype(current.dtype, copy=False))
         # Locked voxels stay the machine's: once unlocked, the next run may have them.
-        self.ownership.machine.put(
+        self.ownership.rewrite(
             index, machine if locked is None else np.where(locked, before, machine)
         )
         self.ownership.mark(index, edited)
@@ -232,7 +233,7 @@ class EditSession:
         self.labels = labels
         self.ownership.use(labels)
         self.objects = ObjectBoxes(labels)
-        self.history.clear()
+        self.history.use(labels.dtype)
         if self.listener is not None:
             self.listener.replaced()
 
@@ -243,14 +244,15 @@ class EditSession:
 
     def _numbered(self, index: SliceIndex, machine: NDArray[Any]) -> NDArray[Any]:
         """Give the objects of a slice the numbers that they have in the labels."""
-        if index in self.ownership.machine and index not in self._of_run:
-            pairs = same_objects(machine, self.ownership.machine.get(index))
-            moved = self.numbering.match(pairs, self.locks.objects)
+        own = distinct(machine).tolist()
+        numbering, earlier = self.numbering, self.ownership.machine
+        if index in earlier and index not in self._of_run and not numbering.all_matched(own):
+            pairs = same_objects(machine, earlier.get(index))
+            moved = numbering.match(pairs, self.locks.objects)
             self.rename_written(moved, sorted(self._of_run))
-        own = distinct(machine)
-        if own.size and not self.numbering.knows_runs_before:
-            self.numbering.note_largest(int(own[-1]))
-        mapping = {int(number): self.numbering.written(int(number)) for number in own}
+        if own and not numbering.knows_runs_before:
+            numbering.note_largest(own[-1])
+        mapping = {number: numbering.written(number) for number in own}
         return renumbered(machine, mapping)
 
     def rename_written(

@@ -13,6 +13,7 @@ from napari_slicewise.editing.edits import Edit, Patch, slice_patch
 from napari_slicewise.editing.errors import EditError
 from napari_slicewise.editing.locks import Locks
 from napari_slicewise.editing.object_boxes import Box, ObjectBoxes
+from napari_slicewise.editing.pulse import Pulse
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
 __all__ = ["Volume", "Workpiece", "enlarged"]
@@ -60,12 +61,15 @@ class Workpiece:
         Where the objects are; made anew where not given.
     taken
         Numbers up to this one are not given to new objects, whether in use or not.
+    pulse
+        How far a tool is; see :meth:`heeding`.
     """
 
     labels: ArraySource
     locks: Locks = field(default_factory=Locks)
     boxes: ObjectBoxes | None = None
     taken: int = 0
+    pulse: Pulse = field(default_factory=Pulse)
 
     @property
     def objects(self) -> ObjectBoxes:
@@ -78,6 +82,11 @@ class Workpiece:
     def next_free(self) -> int:
         """A number that no object has."""
         return max(self.taken, self.objects.largest) + 1
+
+    def heeding(self, pulse: Pulse) -> Workpiece:
+        """Return this workpiece; the next tool counts its steps, and may be given up."""
+        self.pulse = self.objects.pulse = pulse
+        return self
 
     def read(self, index: SliceIndex, box: Box) -> NDArray[Any]:
         """Return a piece of a slice, ``(y, x)``."""
@@ -105,10 +114,12 @@ class Workpiece:
         free = [piece for piece in found if not self.locks.holds_slice(piece[0])]
         if not free:
             raise EditError(f"Object {number} lies on locked slices only.", "Unlock them first.")
+        self.pulse.begin(len(free))
         return free
 
     def patch(self, index: SliceIndex, box: Box, new: NDArray[Any]) -> Patch | None:
         """Return what changes when a piece of a slice becomes ``new``; locked pixels stay."""
+        self.pulse.step()
         old = self.read(index, box)
         locked = self.locks.mask(index, old)
         if locked is not None:

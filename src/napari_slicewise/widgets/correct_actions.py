@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
-from napari_slicewise.app.correct import Aim, ToolRunner, Where, perform
+from napari_slicewise.app.correct import Aim, Where, perform
 from napari_slicewise.editing.edits import Edit
+from napari_slicewise.editing.errors import WideningError
 from napari_slicewise.editing.locks import Locks
+from napari_slicewise.editing.pulse import Pulse
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.widgets.correct_gestures import Gestures
 from napari_slicewise.widgets.correct_keys import CorrectKeys
 from napari_slicewise.widgets.correct_target import Target
+from napari_slicewise.widgets.correct_work import ToolWork
 from napari_slicewise.widgets.edit_layer import reason_against_editing
-from napari_slicewise.widgets.inbox import Inbox
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.tool_list import TOOLS, Tool
 
 __all__ = ["Corrector"]
 
+Again = Callable[[], None]
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
@@ -56,14 +60,14 @@ class Corrector(QObject):
         self.where: Where = "slice"
         self.pixels = 1
         self._active = False
-        self._position: tuple[int, ...] | None = None
         self._unseen: set[Any] = set()
-        self._runner = ToolRunner()
-        self._inbox = Inbox(links, self)
-        self._inbox.connect(self._runner.finished, self._on_finished)
+        self._again: Again | None = None  # what is at work, once more
+        self.work = ToolWork(links, self)
+        self.work.finished.connect(self._on_finished)
+        self.work.told.connect(self.said)
         self.keys = CorrectKeys()
         self._gestures = Gestures(viewer.dims, self.keys, self)
-        self._gestures.aimed.connect(self._on_aim)
+        self._gestures.aimed.connect(self.aim_at)
         for ours, theirs in (
             (self.said, self._gestures.said),
             (self.refused, self._gestures.refused),
@@ -82,7 +86,7 @@ class Corrector(QObject):
     @property
     def busy(self) -> bool:
         """Whether a tool is at work."""
-        return self._runner.busy
+        return self.work.busy
 
     @property
     def tool(self) -> Tool | None:
@@ -103,9 +107,8 @@ class Corrector(QObject):
 
     def close(self) -> None:
         """Give keys and mouse back."""
-        self._runner.cancel()
+        self.work.close()
         self.set_active(False)
-        self._inbox.close()
 
     def press_button(self, name: str) -> None:
         """Choose a tool that waits for the mouse, drop it again, or let another one act."""
@@ -131,9 +134,9 @@ class Corrector(QObject):
         if tool.gesture != "object" or tool is self.tool:
             self.press_button(name)
         elif number or (position is not None and name == "restore"):
-            self._on_aim(tool, {"numbers": (number,) if number else ()}, position)
+            self.aim_at(tool, {"numbers": (number,) if number else ()}, position)
         elif name == "interpolate" and selected:
-            self._on_aim(tool, {"numbers": (selected,)}, position)
+            self.aim_at(tool, {"numbers": (selected,)}, position)
         else:
             self._gestures.take(tool, self.target, self.cancel)
 
@@ -144,7 +147,7 @@ class Corrector(QObject):
     def cancel(self) -> None:
         """Give up what is being computed, or else the chosen tool."""
         if self.busy:
-            self._runner.cancel()
+            self.work.cancel()
             self.target.begin_anew()  # what is still being computed may remember old boxes
             self._see()
             self.said.emit("Cancelled: nothing was changed.")
@@ -152,12 +155,24 @@ class Corrector(QObject):
         else:
             self.drop_tool()
 
-    def compute(self, compute: Callable[[], object], words: str) -> None:
-        """Run something that gives an edit, away from the window, and write it."""
+    def compute(
+        self, compute: Callable[[Pulse], object], words: str, again: Again | None = None
+    ) -> None:
+        """Run something that gives an edit, away from the window, and write it.
+
+        Parameters
+        ----------
+        compute
+            Gets what it asks whether to go on.
+        words
+            What is being done, for the user.
+        again
+            Begins it once more on widened labels; None computes the same.
+        """
         if self.target is None or self.busy:
             return
-        self.said.emit(words)
-        self._runner.start(compute)
+        self._again = again or (lambda: self.compute(compute, words))
+        self.work.start(compute, words)
         self._gestures.deaf = True
         self.keys.take_ends(self._gestures.finish, self.cancel)
         self.changed.emit()
@@ -190,7 +205,7 @@ class Corrector(QObject):
 
     def _leave(self) -> None:
         """Let the layer go, and what was computed for it."""
-        self._runner.cancel()
+        self.work.cancel()
         self.drop_tool()
         self.keys.unbind()
         if self.target is not None:
@@ -205,57 +220,59 @@ class Corrector(QObject):
         self.drop_tool()
         self.changed.emit()
 
-    def _on_aim(self, tool: Tool, what: dict[str, Any], position: tuple[int, ...] | None) -> None:
+    def aim_at(self, tool: Tool, what: dict[str, Any], position: tuple[int, ...] | None) -> None:
+        """Let a tool act on what the user points at: fields of an Aim, and the voxel."""
         if self.target is not None and not self.busy:
-            self._position = position
-            self._begin(tool, self._aim(**what))
+            self._begin(tool, self._aim(**what), position)
 
     def _aim(self, **what: Any) -> Aim:
         return self.target.aim(self.where, self.pixels, **what)
 
-    def _begin(self, tool: Tool, aim: Aim) -> None:
+    def _begin(self, tool: Tool, aim: Aim, position: tuple[int, ...] | None = None) -> None:
         """Let a tool act: at once where it changes no voxel, or else away from the window."""
         target = self.target
         if tool.name == "lock":
             self._toggle_lock(aim.number)
             return
         work = target.work()
+        again = partial(self._begin, tool, aim, position)
         if tool.name == "next":
-            self.compute(lambda: work.next_free, "Looking for a free number…")
+            words = "Looking for a free number"
+            self.compute(lambda pulse: work.heeding(pulse).next_free, words, again)
         elif tool.name == "restore":
-            position = self._position
-            self.compute(lambda: target.restore(aim, position), "Restoring…")
+            self.compute(lambda pulse: target.restore(aim, position, pulse), "Restoring", again)
         else:
-            self.compute(lambda: perform(tool.name, work, aim), f"{tool.title}…")
+            name, title = tool.name, tool.title
+            self.compute(lambda pulse: perform(name, work.heeding(pulse), aim), title, again)
 
     def _toggle_lock(self, number: int) -> None:
         locks = self.target.edits.session.locks
-        locked = number in locks.objects
-        objects = locks.objects - {number} if locked else locks.objects | {number}
+        objects = locks.objects ^ {number}
         self.set_locks(replace(locks, objects=objects))
-        self.said.emit(f"Object {number} is {'unlocked' if locked else 'locked'}.")
+        self.said.emit(f"Object {number} is {'locked' if number in objects else 'unlocked'}.")
 
-    def _on_finished(self, ticket: int, result: object) -> None:
-        if not self._runner.take(ticket) or self.target is None:
+    def _on_finished(self, result: object) -> None:
+        target, again = self.target, self._again
+        if target is None:
             return
         self._see()
         try:
-            if isinstance(result, SlicewiseError):
+            if isinstance(result, WideningError) and again is not None:
+                target.edits.make_room(result.number)
+                again()
+            elif isinstance(result, SlicewiseError):
                 raise result
-            self._use(result)
+            else:
+                self._use(target, result)
         except (SlicewiseError, OSError) as error:
             self.refused.emit(str(error))
         self.changed.emit()
 
-    def _use(self, result: object) -> None:
-        target = self.target
+    def _use(self, target: Target, result: object) -> None:
         if isinstance(result, int):
-            try:
-                target.layer.selected_label = result
-            except ValueError as error:
-                self.refused.emit(str(error))
-            else:
-                self.said.emit(f"The brush draws object {result}.")
+            target.edits.make_room(result)
+            target.layer.selected_label = result
+            self.said.emit(f"The brush draws object {result}.")
         elif isinstance(result, Edit):
             target.require_unlocked(result)
             target.edits.apply(result, self.viewer.dims)

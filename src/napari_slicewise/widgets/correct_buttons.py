@@ -12,7 +12,7 @@ from napari_slicewise.widgets.run_row import is_dark
 from napari_slicewise.widgets.tool_icons import tool_icon
 from napari_slicewise.widgets.tool_list import TOOLS, Tool
 
-__all__ = ["HintLine", "ToolButtons"]
+__all__ = ["HintLine", "ToolButtons", "stop_button"]
 
 IN_A_ROW = 7
 ICON = 24  # px
@@ -153,3 +153,15 @@ class ToolButtons(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the canvas
         button.clicked.connect(lambda: self.pressed.emit(tool.name))
         return button
+
+
+def stop_button() -> QPushButton:
+    """Return the button that gives up a tool at work; it is hidden while none takes long."""
+    button = QPushButton("Stop")
+    button.setObjectName("correct_stop")
+    button.setAccessibleName("Stop the tool")
+    button.setToolTip("Give up what is being computed; nothing is changed.\nKey: Esc")
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    button.setStyleSheet("QPushButton { padding: 3px 8px; }")
+    button.hide()
+    return button

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_slicewise.app.correct import Aim, perform
 from napari_slicewise.editing.review import Doubt, Review
 from napari_slicewise.widgets.correct_actions import Corrector
 from napari_slicewise.widgets.correct_export import ExportRow
+from napari_slicewise.widgets.correct_left_out import LeftOutRow
 from napari_slicewise.widgets.correct_review import REVIEW_KEYS, ReviewRow
 from napari_slicewise.widgets.correct_survey import OWN_COLUMNS, Findings, Survey
 from napari_slicewise.widgets.correct_table import ObjectModel, ObjectView
@@ -50,6 +52,7 @@ class ObjectsSection(QWidget):
         self._row = ReviewRow()
         self._model = ObjectModel()
         self._view = ObjectView(self._model)
+        self._left_out = LeftOutRow()
         self._export = ExportRow(corrector, links)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -59,6 +62,7 @@ class ObjectsSection(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self._row)
         layout.addWidget(self._view, 1)
+        layout.addWidget(self._left_out)
         layout.addWidget(self._export)
         self._connect(links)
         self._show()
@@ -73,6 +77,7 @@ class ObjectsSection(QWidget):
         for name, key in REVIEW_KEYS.items():
             corrector.keys.add(key, lambda name=name: self.press(name))
         self._row.pressed.connect(self.press)
+        self._left_out.pressed.connect(self._bring_back)
         self._view.chosen.connect(self._on_row)
         self._export.update_pressed.connect(self._read)
         self._pause.timeout.connect(self._read)
@@ -101,7 +106,8 @@ class ObjectsSection(QWidget):
             target, doubt = self._corrector.target, self._doubt
             work, aim = target.work(), Aim(target.index, (doubt.number,), where="all")
             self._deleting = doubt
-            self._corrector.compute(lambda: perform("delete", work, aim), "Deleting…")
+            delete = partial(perform, "delete")
+            self._corrector.compute(lambda pulse: delete(work.heeding(pulse), aim), "Deleting")
 
     def _go_on(self) -> None:
         if not self._fresh:
@@ -223,8 +229,18 @@ class ObjectsSection(QWidget):
         if position is not None:
             self._view.select(number_at(layer, position))
 
+    def _bring_back(self) -> None:
+        target = self._corrector.target
+        if target is not None:
+            session = target.edits.session
+            back = session.ownership.left_out.brought_back
+            self._corrector.compute(lambda _: back(session.labels, session.locks), "Bringing back")
+
     def _show(self) -> None:
-        allowed = self._corrector.target is not None
+        target = self._corrector.target
+        allowed = target is not None
+        gone = 0 if target is None else len(target.edits.session.ownership.left_out.numbers)
+        self._left_out.show_count(gone, allowed=allowed and not self._corrector.busy)
         self._row.show_review(self._review, self._doubt, allowed=allowed, busy=self._survey.busy)
         self._export.show_count(
             len(self._model.table or ()), allowed=allowed, fresh=self._fresh, busy=self._survey.busy

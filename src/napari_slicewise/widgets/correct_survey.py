@@ -92,9 +92,12 @@ class Survey(QObject):
         axes = ordered_axes(layer, labels)
         image = image_under(layer, labels, self._viewer)
         states = dict(states)
+        sure = session.ownership.confidence.known()
 
         def read() -> Findings:
-            table = measure_objects(labels, axes=axes, image=image, locks=locks, states=states)
+            table = measure_objects(
+                labels, axes=axes, image=image, confidence=sure, locks=locks, states=states
+            )
             return Findings(labels, table, find_doubts(labels, table, locks))
 
         self._runner.start(read, "survey")

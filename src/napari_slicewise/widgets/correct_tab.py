@@ -12,12 +12,13 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_slicewise.editing.session import EditSession
 from napari_slicewise.io.source import SliceIndex
 from napari_slicewise.widgets.correct_actions import Corrector
-from napari_slicewise.widgets.correct_buttons import HintLine, ToolButtons
+from napari_slicewise.widgets.correct_buttons import HintLine, ToolButtons, stop_button
+from napari_slicewise.widgets.correct_context import ObjectMenu
 from napari_slicewise.widgets.correct_objects import ObjectsSection
 from napari_slicewise.widgets.correct_strip import SliceRow
 from napari_slicewise.widgets.keep_row import KeepRow
 from napari_slicewise.widgets.links import Links
-from napari_slicewise.widgets.rows import Line, Rows
+from napari_slicewise.widgets.rows import Line, Rows, side_by_side
 from napari_slicewise.widgets.run_row import is_dark
 from napari_slicewise.widgets.tool_trace import ToolTrace
 
@@ -46,9 +47,12 @@ class CorrectTab(QWidget):
         self._facts.dim()
         self._tools = ToolButtons()
         self._hint = HintLine()
+        self._stop = stop_button()
         self._trace = ToolTrace(self)
         self._slices = SliceRow(viewer)
         self._objects = ObjectsSection(self.corrector, self._links)
+        self._menu = ObjectMenu(self.corrector, self)
+        self._links.at_end(self._menu.close)
         self._keep = KeepRow(viewer)  # how safe the corrections are
         self._lay_out()
         self._connect()
@@ -59,6 +63,10 @@ class CorrectTab(QWidget):
     def set_active(self, active: bool) -> None:  # noqa: FBT001 - follows a tab
         """Begin or end to act: the tab is on show, or not."""
         self.corrector.set_active(active)
+
+    def review(self) -> None:
+        """Go to what is most likely wrong."""
+        self._objects.press("next")
 
     def close_down(self) -> None:
         """Give keys, mouse and layers back."""
@@ -73,7 +81,8 @@ class CorrectTab(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
-        for part in (head, self._tools, self._hint, self._slices):
+        below = side_by_side(self._hint, self._stop)
+        for part in (head, self._tools, below, self._slices):
             layout.addWidget(part)
         layout.addWidget(self._objects, 1)
         layout.addWidget(self._keep)
@@ -87,6 +96,8 @@ class CorrectTab(QWidget):
         corrector.said.connect(self._hint.say)
         corrector.refused.connect(self._hint.refuse)
         corrector.traced.connect(self._trace.show)
+        corrector.work.slow.connect(self._stop.setVisible)
+        self._stop.clicked.connect(corrector.cancel)
         corrector.edited.connect(self._show_slices)
         corrector.locks_changed.connect(self._show_slices)
         self._slices.done_pressed.connect(self._mark_done)
@@ -152,7 +163,7 @@ class CorrectTab(QWidget):
     def _restore_slice(self) -> None:
         session, index = self._shown()
         if session is not None:
-            self.corrector.compute(lambda: session.restore([index]), "Restoring…")
+            self.corrector.compute(lambda _: session.restore([index]), "Restoring")
 
     def _on_where(self, where: str) -> None:
         self.corrector.where = where

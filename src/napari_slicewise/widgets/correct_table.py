@@ -87,6 +87,8 @@ class ObjectModel(QAbstractTableModel):
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return None
         value = self._columns[name][self._order[index.row()]]
+        if name == "confidence":
+            return "" if np.isnan(value) else f"{value:.2f}"
         return _number(float(value)) if isinstance(value, float | np.floating) else str(value)
 
     def headerData(  # noqa: N802 - Qt's name

@@ -15,6 +15,7 @@ from napari_slicewise.app.correct import Aim, Where
 from napari_slicewise.editing.edits import Edit
 from napari_slicewise.editing.errors import EditError
 from napari_slicewise.editing.locks import Locks
+from napari_slicewise.editing.pulse import Pulse
 from napari_slicewise.editing.workpiece import Workpiece
 from napari_slicewise.io.source import ArraySource, SliceIndex
 from napari_slicewise.widgets.edit_layer import EditLayer, edit_layer_of
@@ -43,6 +44,7 @@ class Target:
     def __init__(self, layer: Labels, viewer: ViewerModel) -> None:
         self.layer = layer
         self.edits: EditLayer = edit_layer_of(layer)
+        self.edits.corrected = True
         self._viewer = viewer
         self._work: Workpiece | None = None
 
@@ -151,7 +153,7 @@ class Target:
         z, y, x = (float(abs(layer.scale[axis])) for axis in axes)
         return z, y, x
 
-    def restore(self, aim: Aim, position: tuple[int, ...] | None) -> Edit:
+    def restore(self, aim: Aim, position: tuple[int, ...] | None, pulse: Pulse) -> Edit:
         """Return the edit that brings the machine's version back where the user points.
 
         Raises
@@ -160,20 +162,20 @@ class Target:
             When nothing was changed there.
         """
         session, number = self.edits.session, aim.number
-        if not number and position is not None:  # an object that was erased
-            labels = session.labels
+        own, labels = session.ownership, session.labels
+        if not number and position is not None:  # an object that was erased, or left out
             at = tuple(position[axis] for axis in labels.leading_axes)
-            inside = all(0 <= p < n for p, n in zip(position, labels.data.shape, strict=True))
-            rows, columns = labels.plane
-            if inside:
-                machine = session.ownership.machine.get(at)
-                number = int(machine[position[rows], position[columns]])
+            row, column = (position[axis] for axis in labels.plane)
+            if all(0 <= p < n for p, n in zip(position, labels.data.shape, strict=True)):
+                number = int(own.machine.get(at)[row, column])
+                left_out = own.left_out.at(at, row, column)
+                if not number and left_out:
+                    return own.left_out.brought_back(labels, session.locks, [left_out])
         if not number:
             raise EditError("The machine drew nothing there.", "Click on what was changed by hand.")
-        slices = session.labels.indices() if self.rolled else aim.slices(self.work())
-        return session.restore(
-            session.labels.indices() if slices is None else slices, number=number
-        )
+        slices = None if self.rolled else aim.slices(self.work())
+        places = list(labels.indices()) if slices is None else slices
+        return session.restore(pulse.over(places), number=number)
 
 
 def go_to(viewer: ViewerModel, layer: Labels, position: Sequence[float]) -> None:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from napari.components import Dims
 from napari.layers import Image, Labels
+from napari.utils.notifications import show_info
 from psygnal import Signal
 
 from napari_slicewise.editing.edits import Edit
-from napari_slicewise.editing.errors import EditError
+from napari_slicewise.editing.errors import EditError, WideningError, check_numbers
 from napari_slicewise.editing.listening import Change, SessionListener
 from napari_slicewise.editing.locks import Locks
 from napari_slicewise.editing.review import Review
 from napari_slicewise.editing.session import EditSession
+from napari_slicewise.editing.widening import widened_labels
 from napari_slicewise.io.source import ArraySource, SliceIndex
 from napari_slicewise.widgets.keep_locked import spare_locked
 from napari_slicewise.widgets.layer_source import data_position
@@ -28,7 +30,7 @@ from napari_slicewise.widgets.undo_history import (
     steps,
 )
 
-__all__ = ["EditLayer", "edit_layer_of", "reason_against_editing"]
+__all__ = ["EditLayer", "edit_layer_of", "known_edits", "reason_against_editing"]
 
 
 def reason_against_editing(layer: Any) -> str:
@@ -58,8 +60,13 @@ def edit_layer_of(layer: Labels, session: EditSession | None = None) -> EditLaye
         What knows the machine's part of them; where there is none, all labels count as
         the human's.
     """
-    known = getattr(layer.undo, "__self__", None)
-    return known if isinstance(known, EditLayer) else EditLayer(layer, session)
+    return known_edits(layer) or EditLayer(layer, session)
+
+
+def known_edits(layer: Any) -> EditLayer | None:
+    """Return the corrections of a layer; None where nobody has asked for them yet."""
+    known = getattr(getattr(layer, "undo", None), "__self__", None)
+    return known if isinstance(known, EditLayer) else None
 
 
 class EditLayer:
@@ -87,10 +94,12 @@ class EditLayer:
         self.listeners: list[SessionListener] = []
         self.review = Review()  # of these labels, whichever panel shows it
         self.made_from: tuple[Image, ArraySource | None] | None = None  # what a run read
+        self.asked: dict[str, Any] = {}  # for what, as JSON holds it
+        self.corrected = session is not None  # and not only listened to: so it is kept
         self._attend()
         self._napari_undo, self._napari_redo = layer.undo, layer.redo
         self._older_undone = 0  # steps from before this was made, which only napari knows
-        self._writing = False
+        self._writing = self._widening = False
         layer.undo, layer.redo = self.undo, self.redo  # which the keys call
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_data)
@@ -181,18 +190,50 @@ class EditLayer:
         if len(left := spare_locked(self.layer, stroke, self.session)):
             self.session.note(left)
 
+    def make_room(self, number: int) -> None:
+        """Widen labels whose type does not hold a number: it never wraps into another object's.
+
+        Raises
+        ------
+        SlicewiseError
+            When the labels cannot be widened.
+        """
+        try:
+            check_numbers(number, np.dtype(self.layer.data.dtype))
+        except WideningError as error:
+            self.widen(error.needed)
+            show_info(f"The labels are of type {error.needed} now, to hold number {number}.")
+
+    def widen(self, dtype: np.dtype[Any] | type) -> None:
+        """Go on with the same labels in a larger type, strokes and steps of undo included.
+
+        Raises
+        ------
+        EditError
+            When the larger type cannot hold them.
+        OutputError
+            When there is no room.
+        """
+        wide = widened_labels(self.session.labels, dtype)
+        self._widening = True
+        try:
+            self.layer.data = wide
+        finally:
+            self._widening = False
+
     def _on_data(self, _event: Any) -> None:
         """Begin anew on another array; the same labels in a larger type keep their owners."""
         old, new = self.session.labels.data, self.layer.data
         if new is old or reason_against_editing(self.layer):
             return
-        forget_history(self.layer)
-        self._older_undone = 0
-        same = (
+        same = self._widening or (
             tuple(new.shape) == tuple(old.shape)
             and isinstance(new, np.ndarray)
             and np.array_equal(np.asarray(old), new)
         )
+        if not (same and np.can_cast(old.dtype, new.dtype)):
+            forget_history(self.layer)
+            self._older_undone = 0
         if same:
             view = self.session.labels
             self.session.use(ArraySource(new, view.plane, view.channel_axis, view.channel))

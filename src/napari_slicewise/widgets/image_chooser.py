@@ -11,13 +11,20 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from qtpy.QtCore import QSignalBlocker, Signal
 
+from napari_slicewise.errors import ImageError, SlicewiseError
+from napari_slicewise.inference.pixel_size import find_rescaling
+from napari_slicewise.io.source import ArraySource
+from napari_slicewise.models.spec import ModelSpec
+from napari_slicewise.widgets.channel_rows import ChannelRows
 from napari_slicewise.widgets.layer_source import (
     ChannelChoice,
     channel_axes,
     data_position,
     full_resolution,
+    layer_source,
     named_channel_axis,
 )
+from napari_slicewise.widgets.rescale_box import RescaleBox
 from napari_slicewise.widgets.rows import Choice, Line, Rows, side_by_side
 
 __all__ = ["ImageChooser", "describe_image"]
@@ -55,12 +62,21 @@ class ImageChooser(Rows):
         for line in (self._facts, self._pixel):
             line.dim()
             self.add_below(line)
+        for narrow in (self._axis, self._number):  # they share a row
+            narrow.setMinimumWidth(64)
         self._channel_fields = side_by_side(self._axis, self._number)
+        self._rescale = RescaleBox()
+        self.add_below(self._rescale)
         self._channel_label = self.add("Channels", self._channel_fields)
+        self._feeds = ChannelRows(viewer)
+        self.add_across(self._feeds)
+        self._spec: ModelSpec | None = None
         self._watched: Image | None = None
         self._combo.currentIndexChanged.connect(self._on_image)
         self._axis.currentIndexChanged.connect(self._on_axis)
         self._number.currentIndexChanged.connect(self._on_number)
+        self._rescale.toggled.connect(self._on_number)
+        self._feeds.changed.connect(self._on_number)
         self._fill_axes()
         self.follow_layers()
 
@@ -75,11 +91,38 @@ class ImageChooser(Rows):
         """The chosen channels."""
         return ChannelChoice(self._axis.currentData(), self._number.currentData())
 
+    @property
+    def rescale(self) -> bool:
+        """Whether slices may be brought to the model's pixel size."""
+        return self._rescale.isChecked()
+
+    def source(self) -> ArraySource:
+        """Return what the model gets: slices of the image, perhaps with other layers' channels.
+
+        Raises
+        ------
+        SlicewiseError
+            When there is no image, or it cannot be fed to the model.
+        """
+        image = self.image
+        if image is None:
+            raise ImageError("Open an image to begin.", "File > Open, or File > Open Sample.")
+        source = self._feeds.feed(layer_source(image, self._viewer.dims, self.channels))
+        if self._spec is not None and self.rescale:
+            find_rescaling(self._spec, source.slice_shape, source.pixel_um)
+        return source
+
+    def follow_model(self, spec: ModelSpec | None) -> None:
+        """Offer what the model leaves to choose; None while it is not known."""
+        self._spec = spec
+        self._fit_to_model()
+
     def follow_layers(self) -> None:
         """List the images that the viewer has now, the topmost first."""
         images = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, Image)]
         self._combo.fill([(image.name, image) for image in images])
         self._show_facts()
+        self._fit_to_model()
 
     def choose(self, image: Image) -> None:
         """Choose an image of the viewer."""
@@ -106,16 +149,31 @@ class ImageChooser(Rows):
         """Show what the image is now; choices that still exist stay."""
         self._show_facts()
         self._fill_axes()
+        self._fit_to_model()
         self.changed.emit()
 
     def _on_axis(self) -> None:
         with QSignalBlocker(self._number):
             self._number.clear()
         self._fill_numbers()
+        self._fit_to_model()
         self.changed.emit()
 
     def _on_number(self) -> None:
         self.changed.emit()
+
+    def _fit_to_model(self) -> None:
+        """Show the choices that image and model leave together."""
+        image, axis = self.image, self._axis.currentData()
+        spec = self._spec
+        self._feeds.fit(image, axis, 1 if spec is None else spec.in_channels)
+        self._number.setVisible(axis is not None and not self._feeds.active)
+        try:
+            dims = self._viewer.dims
+            source = None if image is None else layer_source(image, dims, self.channels)
+        except SlicewiseError:
+            source = None
+        self._rescale.fit(spec, source)
 
     def _show_facts(self) -> None:
         image = self.image
@@ -144,7 +202,6 @@ class ImageChooser(Rows):
 
     def _fill_numbers(self) -> None:
         image, axis = self.image, self._axis.currentData()
-        self._number.setVisible(axis is not None)
         with QSignalBlocker(self._number):
             fresh = not self._number.count()
             if image is None or axis is None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from napari_slicewise.app.keeping_notes import describe_notes
 from napari_slicewise.editing.journal_folder import TRASH_DAYS
 from napari_slicewise.widgets.keep_layers import Keeping
 from napari_slicewise.widgets.keep_offers import Offers
@@ -17,6 +27,11 @@ _BUTTONS = {
     "restore": ("Restore", "Add a labels layer with these corrections."),
     "show": ("Show", "Say which layer, which image and when."),
     "discard": ("Discard", f"Move them to the trash, where they stay for {TRASH_DAYS} days."),
+}
+_NOTE_BUTTONS = {
+    "show_notes": ("Show", "Say what they are, why they cannot be restored and where they lie."),
+    "folder": ("Open folder", "Show the files in the system's own window."),
+    "dismiss": ("Not now", "Say no more of it until the next start; the files stay."),
 }
 
 
@@ -38,19 +53,19 @@ class KeepBar(QFrame):
         self._trouble = self._label("keep_trouble", "Why edits are not kept or saved.")
         self._words = self._label("keep_words", "Corrections of an earlier session.")
         self._more = self._label("keep_more", "Which layer, which image and when.")
-        self._buttons = {name: self._button(name) for name in _BUTTONS}
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in self._buttons.values():
-            row.addWidget(button)
-        row.addStretch(1)
+        self._buttons = self._row_of(_BUTTONS, "unsaved corrections")
+        self._notes = self._label("keep_notes", "Journals that this version cannot restore.")
+        self._note_more = self._label("keep_notes_more", "What they are, and where they lie.")
+        self._note_buttons = self._row_of(_NOTE_BUTTONS, "journals that cannot be restored")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(4)
-        for label in (self._trouble, self._words, self._more):
-            layout.addWidget(label)
-        layout.addLayout(row)
+        for part in (self._trouble, self._words, self._more, self._buttons):
+            layout.addWidget(part)
+        for part in (self._notes, self._note_more, self._note_buttons):
+            layout.addWidget(part)
         self._more.hide()
+        self._note_more.hide()
         self.offers.changed.connect(self._update)
         keeping.changed.connect(self._update)
         self._links.at_end(self.offers.close)
@@ -69,16 +84,26 @@ class KeepBar(QFrame):
             self._links.release()
 
     def press(self, name: str) -> None:
-        """Do what a button says with the latest journal."""
-        if not self.offers.offers:
-            return
-        offer = self.offers.offers[0]
-        if name == "restore":
-            self.offers.restore(offer)
-        elif name == "show":
-            self._more.setVisible(self._more.isHidden())
-        elif self._sure(offer.words):
-            self.offers.discard(offer)
+        """Do what a button says, with the latest journal or with those that are only noted."""
+        if name in _NOTE_BUTTONS:
+            self._press_note(name)
+        elif self.offers.offers:
+            offer = self.offers.offers[0]
+            if name == "restore":
+                self.offers.restore(offer)
+            elif name == "show":
+                self._more.setVisible(self._more.isHidden())
+            elif self._sure(offer.words):
+                self.offers.discard(offer)
+
+    def _press_note(self, name: str) -> None:
+        notes = self.offers.notes
+        if name == "show_notes":
+            self._note_more.setVisible(self._note_more.isHidden())
+        elif name == "folder" and notes:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(notes[0].path.parent)))
+        else:
+            self.offers.dismiss_notes()
 
     def _sure(self, words: str) -> bool:
         """Ask once whether corrections are to be put away."""
@@ -87,7 +112,7 @@ class KeepBar(QFrame):
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _update(self) -> None:
-        offers, troubles = self.offers.offers, self._keeping.troubles
+        offers, notes, troubles = self.offers.offers, self.offers.notes, self._keeping.troubles
         self._trouble.setText("\n".join(troubles))
         self._trouble.setVisible(bool(troubles))
         if offers:
@@ -96,10 +121,15 @@ class KeepBar(QFrame):
             self._more.setText(offers[0].more)
         else:
             self._more.hide()
-        self._words.setVisible(bool(offers))
-        for button in self._buttons.values():
-            button.setVisible(bool(offers))
-        self.setVisible(bool(offers or troubles))
+        for part in (self._words, self._buttons):
+            part.setVisible(bool(offers))
+        self._notes.setText(describe_notes(notes))
+        self._note_more.setText("\n\n".join(note.more for note in notes))
+        if not notes:
+            self._note_more.hide()
+        for part in (self._notes, self._note_buttons):
+            part.setVisible(bool(notes))
+        self.setVisible(bool(offers or notes or troubles))
 
     def _label(self, name: str, tooltip: str) -> QLabel:
         label = QLabel()
@@ -109,15 +139,22 @@ class KeepBar(QFrame):
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         return label
 
-    def _button(self, name: str) -> QPushButton:
-        title, tooltip = _BUTTONS[name]
-        button = QPushButton(title)
-        button.setObjectName(f"keep_{name}")
-        button.setAccessibleName(f"{title} unsaved corrections")
-        button.setToolTip(tooltip)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.clicked.connect(lambda: self.press(name))
-        return button
+    def _row_of(self, buttons: dict[str, tuple[str, str]], what: str) -> QWidget:
+        box = QWidget()
+        box.setObjectName("keep_buttons")
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for name, (title, tooltip) in buttons.items():
+            button = QPushButton(title)
+            button.setObjectName(f"keep_{name}")
+            button.setAccessibleName(f"{title} {what}")
+            button.setToolTip(tooltip)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.clicked.connect(lambda _checked=False, name=name: self.press(name))
+            row.addWidget(button)
+        row.addStretch(1)
+        return box
 
     def _follow_theme(self, *_: object) -> None:
         viewer = self._keeping.viewer
@@ -127,6 +164,6 @@ class KeepBar(QFrame):
         )
         self.setStyleSheet(
             f"#keep_bar {{ background: {ground}; border: 1px solid {edge}; border-radius: 4px; }}"
-            " QLabel { background: transparent; }"
+            " QLabel, #keep_buttons { background: transparent; }"
             f" #keep_trouble {{ color: {red}; }} QPushButton {{ padding: 3px 8px; }}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +23,23 @@ from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.layer_writer import layer_axes
 from napari_slicewise.io.plain_values import plain
 from napari_slicewise.io.saved_labels import SAVED
-from napari_slicewise.widgets.edit_layer import EditLayer, edit_layer_of, reason_against_editing
+from napari_slicewise.widgets.edit_layer import (
+    EditLayer,
+    edit_layer_of,
+    known_edits,
+    reason_against_editing,
+)
 from napari_slicewise.widgets.inbox import Inbox
+from napari_slicewise.widgets.keep_before import Before
 from napari_slicewise.widgets.keep_places import details_of, identify, image_of, layer_path
 from napari_slicewise.widgets.links import Links
 
-__all__ = ["AUTOSAVE_S", "Before", "Keeping"]
+__all__ = ["AUTOSAVE_S", "Keeping"]
 
 AUTOSAVE_S = 120.0
 LOOK_MS = 500  # how often names, notes and decisions are looked at
 
 _OPEN: list[weakref.ref[Keeping]] = []
-
-
-@dataclass(frozen=True)
-class Before:
-    """What a layer brings along from an earlier journal.
-
-    Parameters
-    ----------
-    states
-        What was noted there.
-    edits
-        Edits by hand that the labels hold.
-    journal
-        The file, which goes once the new journal has all of it.
-    """
-
-    states: dict[str, Any] = field(default_factory=dict)
-    edits: int = 0
-    journal: Path | None = None
 
 
 @dataclass(eq=False)
@@ -170,8 +157,7 @@ class Keeping(QObject):
                 self.keep(layer)
 
         edits.changed.connect(watch)
-        target = before.states.get("save_to")
-        path = Path(target) if target else None
+        path = Path(saved) if (saved := before.states.get("save_to")) else None
         self._kept[layer.unique_id] = _Kept(layer, edits, keeper, listening, watch, path)
         keeper.changed.connect(self._on_keeper)
         keeper.freed.connect(self._on_freed)
@@ -222,12 +208,11 @@ class Keeping(QObject):
         if viewer is None:
             return
         for layer in viewer.layers:
-            if isinstance(getattr(getattr(layer, "undo", None), "__self__", None), EditLayer):
+            if (edits := known_edits(layer)) is not None and edits.corrected:
                 self.keep(layer)
         for kept in list(self._kept.values()):
             self._note(kept)
-            unsaved = kept.keeper.state.unsaved
-            if not unsaved or kept.target is None:
+            if not kept.keeper.state.unsaved or kept.target is None:
                 kept.waiting_since = None
             elif kept.waiting_since is None:
                 kept.waiting_since = time.monotonic()
@@ -240,11 +225,13 @@ class Keeping(QObject):
 
     def _note(self, kept: _Kept) -> None:
         keeper, layer = kept.keeper, kept.layer
-        keeper.note("name", layer.name, by_hand=False)
-        made = layer.metadata.get("slicewise")
-        if made is not kept.made:
+        notes = {"name": layer.name, "asked": kept.edits.asked}
+        if (made := layer.metadata.get("slicewise")) is not kept.made:
             kept.made = made
-            keeper.note("made", plain(made), by_hand=False)
+            sure = kept.edits.session.ownership.confidence
+            notes.update(made=plain(made), confidence=sure.plain())
+        for key, value in notes.items():
+            keeper.note(key, value, by_hand=False)
         review = kept.edits.review.plain()
         if review["decided"] or "review" in keeper.states:
             keeper.note("review", review)

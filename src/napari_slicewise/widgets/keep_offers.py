@@ -9,12 +9,22 @@ from typing import Any
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_slicewise.app.keeping_offers import Offer, Restored, discard, find_offers, restore
+from napari_slicewise.app.keeping_notes import JournalNote
+from napari_slicewise.app.keeping_offers import (
+    Findings,
+    Offer,
+    Restored,
+    discard,
+    find_offers,
+    restore,
+)
+from napari_slicewise.editing.confidence import Confidence
 from napari_slicewise.editing.identity import ImageIdentity
 from napari_slicewise.editing.review import Review
 from napari_slicewise.errors import ImageError
-from napari_slicewise.widgets.edit_layer import EditLayer, edit_layer_of
-from napari_slicewise.widgets.keep_layers import Before, Keeping
+from napari_slicewise.widgets.edit_layer import edit_layer_of, known_edits
+from napari_slicewise.widgets.keep_before import Before
+from napari_slicewise.widgets.keep_layers import Keeping
 from napari_slicewise.widgets.keep_places import identify, labels_layer, source_of
 
 __all__ = ["Offers", "add_session"]
@@ -43,6 +53,8 @@ class Offers(QObject):
         self._keeping = keeping
         self._asked: set[Any] = set()
         self._taken: set[Path] = set()
+        self._notes: list[JournalNote] = []
+        self._seen: set[Path] = set()  # notes that the user has read
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._scan)
@@ -71,6 +83,16 @@ class Offers(QObject):
             if identity is not None and own is not None and not own.difference(identity):
                 return layer
         return None
+
+    @property
+    def notes(self) -> list[JournalNote]:
+        """Journals that cannot be restored, and that the user was not yet told of."""
+        return [note for note in self._notes if note.path not in self._seen]
+
+    def dismiss_notes(self) -> None:
+        """Speak no more of these in this window; the files stay where they are."""
+        self._seen.update(note.path for note in self._notes)
+        self.changed.emit()
 
     def restore(self, offer: Offer) -> None:
         """Add a layer with what a journal holds."""
@@ -104,7 +126,8 @@ class Offers(QObject):
 
     def _take_in(self, layer: Layer) -> None:
         """Look at a layer's pixels; labels that are being corrected are known by their image."""
-        own = isinstance(getattr(getattr(layer, "undo", None), "__self__", None), EditLayer)
+        edits = known_edits(layer)
+        own = edits is not None and edits.corrected
         if not isinstance(layer, Image | Labels) or own:
             return
         try:
@@ -129,10 +152,11 @@ class Offers(QObject):
         earlier = list(self.offers)
         self._keeping.run(lambda: find_offers(images, None, earlier), self._show)
 
-    def _show(self, offers: list[Offer]) -> None:
+    def _show(self, found: Findings) -> None:
+        self._notes = found.notes
         self.offers = [
             offer
-            for offer in offers
+            for offer in found.offers
             if offer.info.path not in self._taken and self.image_of(offer.info.image) is not None
         ]
         self.changed.emit()
@@ -163,6 +187,8 @@ def add_session(
     layer = labels_layer(session.labels.data, details, states, image)
     edits = edit_layer_of(layer, session)
     edits.review = Review.of_plain(states.get("review", {}))
+    edits.asked = dict(states.get("asked") or {})
+    session.ownership.confidence = Confidence.of_plain(states.get("confidence"))
     if isinstance(image, Image):
         edits.made_from = image, source_of(image, details)
     keeping.before[layer.unique_id] = Before(states, restored.info.edits, journal)

@@ -15,8 +15,10 @@ from napari_slicewise.editing.identity import ImageIdentity
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.plain_values import plain
 from napari_slicewise.io.source import ArraySource, SliceIndex
+from napari_slicewise.widgets.edit_layer import known_edits
 from napari_slicewise.widgets.layer_source import full_resolution
 from napari_slicewise.widgets.placement import Placement
+from napari_slicewise.widgets.stack_facts import pixel_um
 
 __all__ = ["details_of", "identify", "image_of", "labels_layer", "layer_path", "source_of"]
 
@@ -46,13 +48,17 @@ def identify(layer: Layer) -> Callable[[], ImageIdentity]:
 
 def image_of(layer: Labels, viewer: ViewerModel) -> Image | None:
     """Find the image that labels belong to: the one they were made from, or one that fits."""
-    note = layer.metadata.get("slicewise")
-    name = note.get("image") if isinstance(note, dict) else None
     fitting = [
         other
         for other in reversed(viewer.layers)
         if isinstance(other, Image) and _fits(tuple(layer.data.shape), other)
     ]
+    edits = known_edits(layer)
+    origin = None if edits is None or edits.made_from is None else edits.made_from[0]
+    if any(image is origin for image in fitting):  # it may have another name by now
+        return origin
+    note = layer.metadata.get("slicewise")
+    name = note.get("image") if isinstance(note, dict) else None
     return next((image for image in fitting if image.name == name), next(iter(fitting), None))
 
 
@@ -110,18 +116,20 @@ def labels_layer(
 
 def source_of(image: Layer | None, details: Mapping[str, Any]) -> ArraySource | None:
     """Return an image's slices as a run read them, as far as that was noted and fits."""
-    noted = details.get("source")
+    noted = details.get("source", details.get("made"))
     if not isinstance(image, Image) or not isinstance(noted, dict):
         return None
     try:
+        plane = (int(noted["plane"][0]), int(noted["plane"][1]))
         return ArraySource(
             full_resolution(image),
-            tuple(noted["plane"]),
+            plane,
             channel_axis=noted["channel_axis"],
             channel=noted["channel"],
             rgb=bool(image.rgb),
+            pixel_um=pixel_um(image, plane),
         )
-    except (ImageError, KeyError, TypeError, ValueError):
+    except (ImageError, KeyError, IndexError, TypeError, ValueError):
         return None
 
 

@@ -112,7 +112,12 @@ def save_layer_session(keeping: Keeping, layer: Labels, path: Path) -> None:
     details = details_of(layer, image, source)
     made = details.get("made") or {}
     parameters = made.get("parameters") or {}
-    states = {"details": details, "review": edits.review.plain()}
+    states = {
+        "details": details,
+        "review": edits.review.plain(),
+        "asked": edits.asked,
+        "confidence": edits.session.ownership.confidence.plain(),
+    }
     meta = {"scale": layer.scale, "units": layer.units, "axis_labels": layer.axis_labels}
     axes = layer_axes(meta, layer.data.shape)
     found = keeping.kept(layer)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_slicewise.errors import ImageError
 from napari_slicewise.io.source import ArraySource, SliceIndex
+from napari_slicewise.widgets.stack_facts import pixel_um
 
 __all__ = [
     "ChannelChoice",
@@ -95,9 +96,12 @@ def layer_source(layer: Image, dims: Dims, channels: ChannelChoice) -> ArraySour
     """
     data = full_resolution(layer)
     if layer.rgb:
-        return ArraySource(data, _plane(layer, dims, None), channel_axis=layer.ndim, rgb=True)
+        plane = _plane(layer, dims, None)
+        size = pixel_um(layer, plane)
+        return ArraySource(data, plane, channel_axis=layer.ndim, rgb=True, pixel_um=size)
     plane = _plane(layer, dims, channels.axis)
-    return ArraySource(data, plane, channel_axis=channels.axis, channel=channels.number)
+    size = pixel_um(layer, plane)
+    return ArraySource(data, plane, channels.axis, channels.number, pixel_um=size)
 
 
 def shown_index(layer: Layer, source: ArraySource, dims: Dims) -> SliceIndex:

@@ -23,9 +23,14 @@ from qtpy.QtWidgets import (
 from napari_slicewise.app.segment import SegmentController
 from napari_slicewise.widgets.correct_tab import CorrectTab
 from napari_slicewise.widgets.form import MINIMUM_WIDTH, SegmentForm
+from napari_slicewise.widgets.image_chooser import ImageChooser
 from napari_slicewise.widgets.keep_bar import KeepBar
 from napari_slicewise.widgets.keep_layers import Keeping
+from napari_slicewise.widgets.learn_tab import LearnTab
+from napari_slicewise.widgets.model_chooser import ModelChooser
+from napari_slicewise.widgets.model_drop import ModelDrop
 from napari_slicewise.widgets.run_row import SEGMENT_KEYS, STOP_KEYS
+from napari_slicewise.widgets.slices_chooser import SlicesChooser
 
 __all__ = ["SegmentPanel", "open_correct_tab"]
 
@@ -52,15 +57,21 @@ class PanelTabs(QTabWidget):
         self.tabBar().setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves it to the canvas
         self.form = SegmentForm(viewer, controller)
         self.correct = CorrectTab(viewer)
+        choosers = self.form.findChild(ImageChooser), self.form.findChild(ModelChooser)
+        self.learn = LearnTab(viewer, controller, *choosers)
         self._add(self.form, "Segment", "Let a network draw the labels.")
         self._add(self.correct, "Correct", "Mend the labels: tools, locks, review.")
+        self._add(self.learn, "Learn", "Learn from the corrected labels.")
         for button in self.tabBar().findChildren(QToolButton):  # Qt's own, for too many tabs
             button.setToolTip("Show the other tabs.")
         self.currentChanged.connect(self._on_tab)
         self.form.review_wanted.connect(lambda: self.setCurrentIndex(1))
+        self.learn.segment_wanted.connect(self._segment_all)
+        ModelDrop(self, self._choose_model)
 
     def close_down(self) -> None:
         """End everything that the tabs do."""
+        self.learn.close_down()
         self.correct.close_down()
         self.form.close_down()
 
@@ -73,12 +84,23 @@ class PanelTabs(QTabWidget):
         scroll.setWidget(page)
         self.setTabToolTip(self.addTab(scroll, title), tooltip)
 
+    def _choose_model(self, path: str) -> None:
+        """Take a model that was dropped on any of the tabs."""
+        self.setCurrentIndex(0)
+        self.form.add_model_file(path)
+
+    def _segment_all(self) -> None:
+        """Predict the stack with the model that was just learned."""
+        self.form.findChild(SlicesChooser).choose_all()
+        self.setCurrentIndex(0)
+        self.form.segment()
+
     def _on_tab(self) -> None:
         self.correct.set_active(self.currentIndex() == 1)
 
 
 class SegmentPanel(QWidget):
-    """The panel of a viewer: segment, correct.
+    """The panel of a viewer: segment, correct, learn.
 
     Opened a second time, it takes over the tabs of the first one, run and choices
     included, and the first one's dock goes away: one panel and one worker a viewer.
@@ -115,6 +137,11 @@ class SegmentPanel(QWidget):
     def form(self) -> SegmentForm | None:
         """The Segment tab; None once another panel has taken it over."""
         return None if self._tabs is None else self._tabs.form
+
+    @property
+    def learn(self) -> LearnTab | None:
+        """The Learn tab; None once another panel has taken it over."""
+        return None if self._tabs is None else self._tabs.learn
 
     @property
     def correct(self) -> CorrectTab | None:

@@ -71,31 +71,34 @@ class Placement:
         It is hidden: napari draws a visible one three times on its way into the viewer,
         which takes seconds where a slice is huge.
         """
+        return Labels(labels, name=name, visible=False, **self._where())
+
+    def _where(self) -> dict[str, Any]:
+        """Return what tells napari where the labels lie."""
         image, axes = self.image, list(range(self._dropped, self.image.ndim))
         square = np.ix_(axes, axes)
         scale, translate = self._scale_and_translate()
-        return Labels(
-            labels,
-            name=name,
-            scale=scale[axes],
-            translate=translate[axes],
-            rotate=np.asarray(image.rotate)[square],
-            shear=_shear_matrix(image)[square],
+        return {
+            "scale": scale[axes],
+            "translate": translate[axes],
+            "rotate": np.asarray(image.rotate)[square],
+            "shear": _shear_matrix(image)[square],
             # The matrix, not the transform: that object would be shared with the image.
-            affine=np.array(image.affine.set_slice(axes).affine_matrix),
-            units=[image.units[axis] for axis in axes],
-            axis_labels=[image.axis_labels[axis] for axis in axes],
-            visible=False,
-        )
+            "affine": np.array(image.affine.set_slice(axes).affine_matrix),
+            "units": [image.units[axis] for axis in axes],
+            "axis_labels": [image.axis_labels[axis] for axis in axes],
+        }
 
     def still_fits(self, labels: Labels) -> bool:
         """Whether a labels layer made earlier lies where the image lies now."""
-        fresh = self.make_layer(np.zeros((1,) * len(self.shape), np.uint8), "")
-        return (
-            labels.data.shape == self.shape
-            and labels.units == fresh.units
-            and np.allclose(_to_world(labels), _to_world(fresh))
-        )
+        if labels.data.shape != self.shape:
+            return False
+        where = self._where()
+        own = Affine(**{key: where[key] for key in ("scale", "translate", "rotate", "shear")})
+        matrix = where["affine"] @ own.affine_matrix
+        corners = np.vstack([np.zeros(labels.ndim), np.eye(labels.ndim)])
+        placed = corners @ matrix[:-1, :-1].T + matrix[:-1, -1]
+        return list(labels.units) == where["units"] and np.allclose(_to_world(labels), placed)
 
     def _scale_and_translate(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Stretch the axis of channels, if it is kept, over all of them."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,18 @@ from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
 from napari_slicewise.editing.continuation import continue_neighbours
-from napari_slicewise.editing.errors import WideningError, widened
+from napari_slicewise.editing.errors import WideningError
 from napari_slicewise.editing.least_depth import ObjectDepths
 from napari_slicewise.editing.session import EditSession
+from napari_slicewise.editing.tuned_slice import TunedSlice
 from napari_slicewise.inference.request import Output, Request, RunReport, SliceResult
 from napari_slicewise.io.label_store import create_labels
 from napari_slicewise.io.source import ArraySource, SliceIndex
+from napari_slicewise.widgets.class_layer import show_classes
 from napari_slicewise.widgets.edit_layer import EditLayer, edit_layer_of
-from napari_slicewise.widgets.layer_source import displayed_plane, shown_index
 from napari_slicewise.widgets.placement import Placement
-from napari_slicewise.widgets.result_notes import described, layer_name
+from napari_slicewise.widgets.result_notes import described, layer_name, parameters_of
+from napari_slicewise.widgets.slice_on_show import is_on_show
 from napari_slicewise.widgets.undo_history import (
     fill_blanks_under_strokes,
     has_history,
@@ -55,6 +57,8 @@ class ResultLayer:
         What is asked for.
     earlier
         What the image's other results were asked for with: the name says what differs.
+    edits
+        Of a layer that is there already, restored for instance; None makes a new one.
 
     Raises
     ------
@@ -69,29 +73,40 @@ class ResultLayer:
         source: ArraySource,
         request: Request,
         earlier: Sequence[Request] = (),
+        *,
+        edits: EditLayer | None = None,
     ) -> None:
         self.image = image
-        self.done: set[SliceIndex] = set()  # slices that any run has written
-        self.written: set[SliceIndex] = set()  # those of the latest run
+        self.written: set[SliceIndex] = set()  # by the latest run
         self._viewer = viewer
         self._source = source
         self.request = request
-        objects = request.output == "labels"
-        placement = Placement(image, source)
-        array = create_labels(placement.shape, np.dtype(np.uint32 if objects else np.uint8))
-        self._session = EditSession(placement.view(array), renumber=objects)
         self._depths = ObjectDepths()
+        self._tuned: TunedSlice | None = None
         self._asked: frozenset[SliceIndex] = frozenset()
-        self._stale = False
-        self._refreshed = 0.0
+        self._stale, self._refreshed = False, 0.0
         self._earlier = tuple(earlier)
-        self.labels: Labels = placement.make_layer(array, layer_name(image, request, earlier))
-        # The Correct tab's tools and undo.
-        self._edits = edit_layer_of(self.labels, self._session)
-        self._own_number: int | None = int(self.labels.selected_label)
+        self._edits = edits or self._make_layer()  # the Correct tab's tools and undo
+        self.labels: Labels = self._edits.layer
+        show_classes(self.labels, request.output)
+        self._session = self._edits.session
+        self.done: set[SliceIndex] = set(self._session.ownership.machine)  # by any run
+        self._own_number = int(self.labels.selected_label) if edits is None else None
+        self._named = ""  # a name that the user gave stays
         self.labels.events.paint.connect(self._on_paint)
-        viewer.add_layer(self.labels)
-        self._named = self.labels.name
+        if edits is None:
+            viewer.add_layer(self.labels)
+            self._named = self.labels.name
+
+    def _make_layer(self) -> EditLayer:
+        objects = self.request.output == "labels"
+        placement = Placement(self.image, self._source)
+        array = create_labels(placement.shape, np.dtype(np.uint32 if objects else np.uint8))
+        session = EditSession(placement.view(array), renumber=objects)
+        name = layer_name(self.image, self.request, self._earlier)
+        edits = edit_layer_of(placement.make_layer(array, name), session)
+        edits.made_from = self.image, self._source
+        return edits
 
     def takes(self, image: Image, source: ArraySource, output: Output) -> bool:
         """Whether a further run can be written here: the same slices, objects or classes alike."""
@@ -99,8 +114,7 @@ class ResultLayer:
             image is self.image
             and self.labels in self._viewer.layers
             and not self.replaced
-            and source == replace(self._source, data=source.data)
-            and source.data is self._source.data
+            and source == self._source
             and output == self.request.output
             and Placement(image, source).still_fits(self.labels)
         )
@@ -137,10 +151,12 @@ class ResultLayer:
             What is asked for; None for what the layer was made for.
         """
         self.request = request or self.request
+        self._edits.asked = parameters_of(self.request)
         self._asked = frozenset(self.request.indices)
         self.written = set()
         self._depths = ObjectDepths()
         self._session.begin_run()
+        self._tuned = None
         if self.labels.name == self._named:  # not the user's own name for it
             name = layer_name(self.image, self.request, self._earlier)
             if not self._named.startswith(name):
@@ -161,19 +177,18 @@ class ResultLayer:
         self._reserve(unfinished_stroke(self.labels))
         self._rename(result.renamed)
         objects = self.request.output == "labels"
-        machine = self._merge(result)
+        session, index = self._session, result.index
+        machine = self._fitting(lambda: session.merge(index, result.values))
         if objects:
-            self._depths.add(result.index, result.values, result.renamed)
-            beside = self._beside(result.index) if self.request.link else []
+            self._depths.add(index, result.values, result.renamed)
+            sure = {session.numbering.written(n): mean for n, mean in result.confidence.items()}
+            session.ownership.confidence.put(index, sure)
+            beside = self._beside(index) if self.request.objects.link else []
             changed = continue_neighbours(
-                self._session,
-                result.index,
-                result.values,
-                beside,
-                join=result.index not in self.done,
+                session, index, result.values, beside, join=index not in self.done
             )
             self._note_changed(changed)
-            machine = self._session.ownership.machine.get(result.index) if changed else machine
+            machine = session.ownership.machine.get(index) if changed else machine
         if has_history(self.labels):
             fill_blanks_under_strokes(self.labels, self._session.labels, result.index, machine)
         self.done.add(result.index)
@@ -191,8 +206,10 @@ class ResultLayer:
             ``(y, x)``: its objects, in numbers that mean nothing.
         """
         self._reserve(unfinished_stroke(self.labels))
-        self._session.begin_run()
-        self._merge(SliceResult(index, values, 0.0))
+        tuned = self._tuned
+        if tuned is None or tuned.index != index:
+            tuned = self._tuned = TunedSlice(self._session, index)
+        self._fitting(partial(tuned.write, values))
         self._offer_free_number()
         self.labels.refresh(thumbnail=False, highlight=False, extent=False)
 
@@ -202,22 +219,23 @@ class ResultLayer:
             self._note_changed(changed)
             yield self._depths.removed
 
-    def _merge(self, result: SliceResult) -> NDArray[Any]:
-        """Give a slice to the session; labels whose type is too small for its numbers widen."""
+    def _fitting(self, write: Callable[[], Any]) -> Any:
+        """Call what writes a slice; labels whose type is too small for its numbers widen."""
         try:
-            return self._session.merge(result.index, result.values)
+            return write()
         except WideningError as error:
-            self.labels.data = widened(self.labels.data, error.needed)
-            return self._session.merge(result.index, result.values)
+            self._edits.widen(error.needed)
+            return write()
 
     def _beside(self, index: SliceIndex) -> list[SliceIndex]:
         """Return the neighbours of a slice that an earlier run wrote and this one does not."""
-        asked = self._asked
         near = [(*index[:-1], index[-1] + step) for step in (-1, 1)] if index else []
-        return [other for other in near if other in self.done and other not in asked]
+        return [other for other in near if other in self.done and other not in self._asked]
 
     def _note_changed(self, indices: Iterable[SliceIndex]) -> None:
-        self._stale = self._stale or any(map(self._on_show, indices))
+        viewer, view = self._viewer, self._session.labels
+        shown = (is_on_show(viewer, self.labels, view, index) for index in indices)
+        self._stale = self._stale or any(shown)
 
     def _rename(self, mapping: Mapping[int, int]) -> None:
         """Give objects that turned out to be one the same number, in strokes and history too."""
@@ -250,6 +268,7 @@ class ResultLayer:
 
         A run that brought nothing to the result of an earlier one leaves its description.
         """
+        show_classes(self.labels, self.request.output, report.details.get("class_names"))
         self._stale = False
         self._offer_free_number()
         self.labels.refresh()
@@ -259,16 +278,6 @@ class ResultLayer:
         self.labels.metadata["slicewise"] = described(
             self.image, self._source, self.request, report, self.done, self.written
         )
-
-    def _on_show(self, index: SliceIndex) -> bool:
-        """Whether a slice is on the screen; in 3D, or across rolled axes, each one is."""
-        dims = self._viewer.dims
-        if self.labels not in self._viewer.layers or dims.ndisplay == 3:
-            return True
-        view = self._session.labels
-        if displayed_plane(self.labels, dims, view.channel_axis) != view.plane:
-            return True
-        return shown_index(self.labels, view, dims) == index
 
     def _offer_free_number(self) -> None:
         """Select a number that no object has, until the user chooses or paints one."""

@@ -15,7 +15,7 @@ from napari_slicewise import __version__
 from napari_slicewise.inference.request import Request, RunReport
 from napari_slicewise.io.source import ArraySource, SliceIndex
 
-__all__ = ["described", "layer_name"]
+__all__ = ["described", "layer_name", "parameters_of"]
 
 
 def described(
@@ -39,8 +39,6 @@ def described(
     written
         Those of the latest run; the others are of earlier ones.
     """
-    parameters = asdict(replace(request, indices=((),)))
-    del parameters["indices"]
     description = {
         "plugin": "napari-slicewise",
         "plugin_version": __version__,
@@ -49,7 +47,7 @@ def described(
         "plane": list(source.plane),
         "channel_axis": source.channel_axis,
         "channel": source.channel,
-        "parameters": parameters,
+        "parameters": parameters_of(request),
         "outcome": report.outcome,
         "message": report.message,
         "fallbacks": list(report.fallbacks),
@@ -62,11 +60,18 @@ def described(
     return {**description, **_plain(report.details)}
 
 
+def parameters_of(request: Request) -> dict[str, Any]:
+    """Return what a run was asked for, but for its slices, in what JSON can hold."""
+    parameters = asdict(replace(request, indices=((),)))
+    del parameters["indices"]
+    return dict(_plain(parameters))
+
+
 def layer_name(image: Image, request: Request, earlier: Sequence[Request]) -> str:
     """Name a layer after its image, and after what tells it from the earlier ones."""
     words = [image.name, request.output]
-    if any(other.threshold != request.threshold for other in earlier):
-        words.append(f"at {request.threshold:g}")
+    if any(other.objects.threshold != request.objects.threshold for other in earlier):
+        words.append(f"at {request.objects.threshold:g}")
     if any(other.model != request.model for other in earlier):
         words.append(f"by {Path(request.model).stem}")
     return " ".join(words)

@@ -38,8 +38,8 @@ def looks_at_depth(run: RunState, report: RunReport) -> bool:
         report.outcome == "completed"
         and not run.why_stopped
         and request.output == "labels"
-        and request.link
-        and request.least_slices > 1
+        and request.objects.link
+        and request.links.least_slices > 1
         and any({z - 1, z + 1} <= slices for z in slices)
     )
 
@@ -64,7 +64,7 @@ class DepthPass(QObject):
     def start(self, run: RunState, report: RunReport, done: Callable[[RunReport], None]) -> None:
         """Begin; ``done`` gets the report, with the objects that are left."""
         self._run, self._report, self._done = run, report, done
-        self._steps = run.result.take_out_shallow(run.result.request.least_slices)
+        self._steps = run.result.take_out_shallow(run.result.request.links.least_slices)
         self._removed = 0
         self._timer.start(0)
 

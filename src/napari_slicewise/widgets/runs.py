@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from napari_slicewise.io.source import ArraySource
 from napari_slicewise.widgets.inbox import Inbox
 from napari_slicewise.widgets.links import Links
 from napari_slicewise.widgets.result_layer import ResultLayer
+from napari_slicewise.widgets.result_restored import results_beside
 from napari_slicewise.widgets.run_state import DepthPass, RunState, looks_at_depth
 from napari_slicewise.widgets.run_words import closing_words
 
@@ -50,6 +52,7 @@ class Runs(QObject):
     progressed = Signal(object)  # Progress
     ended = Signal()
     devices_found = Signal(tuple)
+    model_inquired = Signal(str, object)  # path, Inquiry; model_inspected follows
     model_inspected = Signal(str, object)
 
     def __init__(
@@ -86,15 +89,19 @@ class Runs(QObject):
         """Start the worker process in the background."""
         self._dare(self._controller.warm_up)
 
-    def inspect(self, path: str) -> None:
-        """Ask what a file of weights is."""
+    def inspect(self, path: str, answers: Mapping[str, str] | None = None) -> None:
+        """Ask what a file of weights is, given answers to what it leaves open."""
         try:
-            self._controller.inspect_model(path)
+            self._controller.inspect_model(path, answers)
         except SlicewiseError as error:
             self.model_inspected.emit(path, error)
 
     def targets(self, image: Image, source: ArraySource, output: Output) -> list[ResultLayer]:
-        """Return the results that a run may be written into, the latest first."""
+        """Return the results that a run may be written into, the latest first.
+
+        Those that were restored or reopened are among them.
+        """
+        self._results += results_beside(self._viewer, [r.labels for r in self._results])
         return [r for r in reversed(self._results) if r.takes(image, source, output)]
 
     def start(
@@ -169,6 +176,7 @@ class Runs(QObject):
             (controller.phase_changed, self._on_phase),
             (controller.status_changed, self.said.emit),
             (controller.devices_changed, self.devices_found.emit),
+            (controller.model_inquired, self.model_inquired.emit),
             (controller.model_inspected, self.model_inspected.emit),
             (controller.progressed, self._on_progress),
             (controller.slice_finished, self._on_slice),

@@ -39,6 +39,10 @@ class SlicesChooser(Rows):
         self._last.valueChanged.connect(self._on_choice)
         self._show_range()
 
+    def choose_all(self) -> None:
+        """Choose all slices."""
+        self._combo.choose("all")
+
     def fit(self, source: ArraySource) -> None:
         """Let the range run over the last leading axis of an image; a full one stays full."""
         shape = source.leading_shape

@@ -1,4 +1,4 @@
-"""What the linking of slices wants to know of an image layer: its depth, its anisotropy."""
+"""What the shaping and linking of objects wants to know of an image layer."""
 
 from __future__ import annotations
 
@@ -7,37 +7,27 @@ from typing import Any
 
 from napari.layers import Image
 
-from napari_slicewise.instances.link_options import usual_least_slices
+from napari_slicewise.instances.options import ImageGrid
 from napari_slicewise.io.source import ArraySource
 
-__all__ = ["anisotropy", "pixel_um2", "usual_depth"]
+__all__ = ["image_grid", "pixel_um"]
 
 
-def anisotropy(image: Image, source: ArraySource) -> float:
-    """Return the distance of two slices over the size of a pixel; 1 where either is not known."""
+def pixel_um(image: Image, plane: tuple[int, int]) -> tuple[float, float] | None:
+    """Return the size of a pixel in um, ``(y, x)``; None where it is not known."""
+    rows, columns = (_micrometres(image, axis) for axis in plane)
+    return None if rows is None or columns is None else (rows, columns)
+
+
+def image_grid(image: Image, source: ArraySource) -> ImageGrid:
+    """Return what a layer tells of its slices."""
+    size = pixel_um(image, source.plane)
+    area = None if size is None else size[0] * size[1]
     if not source.leading_axes:
-        return 1.0
-    steps = [_micrometres(image, axis) for axis in (source.leading_axes[-1], *source.plane)]
-    if any(step is None for step in steps):
-        return 1.0
-    through, rows, columns = (step or 1.0 for step in steps)
-    return through / math.sqrt(rows * columns)
-
-
-def usual_depth(image: Image, source: ArraySource) -> int:
-    """Return in how many slices an object lies at least, as far as the image tells."""
-    if not source.leading_axes:
-        return 1
+        return ImageGrid(pixel_um2=area)
     axis = source.leading_axes[-1]
-    name = str(image.axis_labels[axis]).casefold() if axis < image.ndim else ""
-    through_depth = name == "z" or (name != "t" and _micrometres(image, axis) is not None)
-    return usual_least_slices(source.leading_shape[-1], through_depth=through_depth)
-
-
-def pixel_um2(image: Image, source: ArraySource) -> float | None:
-    """Return the area of a pixel in um2; None where it is not known."""
-    rows, columns = (_micrometres(image, axis) for axis in source.plane)
-    return None if rows is None or columns is None else rows * columns
+    name = str(image.axis_labels[axis]) if axis < image.ndim else ""
+    return ImageGrid(name, source.leading_shape[-1], area, _micrometres(image, axis))
 
 
 def _micrometres(image: Image, axis: int) -> float | None:

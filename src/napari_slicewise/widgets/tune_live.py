@@ -47,11 +47,7 @@ class Asked:
     def of(self) -> tuple[Any, ...]:
         """All that decides what the network says of the slice on show."""
         source = self.source
-        return (
-            id(source.data),
-            *(source.plane, source.channel_axis, source.channel, self.shown),
-            *_of_network(self.request),
-        )
+        return (source.identity, source.pixel_um, self.shown, *_of_network(self.request))
 
 
 class LiveTuning(QObject):
@@ -90,6 +86,8 @@ class LiveTuning(QObject):
         self._runs, self._section, self._ask = runs, section, ask
         self._preview = PreviewLayer(viewer)
         self._tuner = Tuner()
+        self._newest: ShapeJob | None = None
+        self._refused: tuple[Any, ...] = ()  # of what the network's answer cannot be had
         self._known: tuple[Any, ...] = ()
         self._activations: NDArray[Any] | None = None
         self._wanted: Asked | None = None  # whose activations are on their way
@@ -110,6 +108,7 @@ class LiveTuning(QObject):
 
     def _pass_on(self, job: ShapeJob, values: NDArray[Any]) -> None:
         """Bring labels from the tuner's thread to this one."""
+        self._newest = job
         self._arrived.emit(job, values)
 
     def follow(self) -> None:
@@ -145,6 +144,7 @@ class LiveTuning(QObject):
 
     def _on_preview(self, on: bool) -> None:  # noqa: FBT001 - a slot of Qt's
         if on:
+            self._refused = ()  # it may work by now
             self._look()
         else:
             self._pause.stop()
@@ -190,7 +190,7 @@ class LiveTuning(QObject):
             if shape:
                 self._shape(asked)
             return
-        if self._wanted is not None and self._wanted.of == asked.of:
+        if self._refused == asked.of or (self._wanted is not None and self._wanted.of == asked.of):
             return
         peek = replace(asked.request, indices=(asked.shown,), output="activations")
         if self._runs.peek(peek, asked.source):
@@ -202,23 +202,34 @@ class LiveTuning(QObject):
             return
         self._wanted = None
         if not isinstance(answer, SliceResult):
-            if answer.outcome == "failed" and self._section.preview:
-                self._section.set_preview(on=False)
-                self._runs.troubled.emit(f"{answer.message} {answer.hint}".strip())
+            if answer.outcome == "failed":
+                self._refuse(wanted, answer)
             return
         self._known, self._activations = wanted.of, answer.values
         now = self._asked()
         if now is not None and now.of == self._known and self._place(now):
             self._shape(now)
 
+    def _refuse(self, wanted: Asked, answer: RunReport) -> None:
+        """Say why there is nothing to see at once, and do not ask again at each move."""
+        self._refused = wanted.of
+        if self._section.preview:
+            self._section.set_preview(on=False)
+            self._runs.troubled.emit(f"{answer.message} {answer.hint}".strip())
+        else:
+            self._runs.said.emit(f"Seen when the slider is released: {answer.message}")
+
     def _shape(self, asked: Asked) -> None:
         request = asked.request
-        threshold = asked.spec.threshold if request.threshold is None else request.threshold
+        chosen = request.objects.threshold
+        threshold = asked.spec.threshold if chosen is None else chosen
         options = shape_options(request, asked.spec.output, threshold)
         if options is not None and self._activations is not None:
             self._tuner.submit(ShapeJob(self._activations, options, asked))
 
     def _on_shaped(self, job: ShapeJob, values: NDArray[Any]) -> None:
+        if job is not self._newest:  # the next one is there already
+            return
         asked: Asked = job.ticket
         now = self._asked()
         if now is None or now.of != asked.of:
@@ -239,4 +250,7 @@ class LiveTuning(QObject):
 
 def _of_network(request: Request) -> tuple[Any, ...]:
     """Return what of a request decides what the network says, and nothing else."""
-    return (request.model, request.precision, request.device, request.intensity_range, request.tile)
+    return (
+        *(request.model, request.answers, request.precision, request.device),
+        *(request.intensity_range, request.tile, request.rescale),
+    )

@@ -65,13 +65,14 @@ class TuneSection(QWidget):
 
     def apply_to(self, request: Request) -> Request:
         """Return a request with these values in it."""
-        return replace(
-            request,
+        objects = replace(
+            request.objects,
             threshold=self._threshold.value(),
             split=self._split.isChecked(),
             split_strength=self._strength.value() / 100,
             smallest=self._smallest_px(),
         )
+        return replace(request, objects=objects)
 
     def follow_model(self, spec: ModelSpec) -> None:
         """Take a model's own threshold."""
