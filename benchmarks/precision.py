@@ -23,6 +23,7 @@ from napari_slicewise.api import SegmentRun, load_model
 from napari_slicewise.inference.loading import LoadedModel
 from napari_slicewise.inference.prepare import feed_channels
 from napari_slicewise.inference.request import Precision, Request, RunReport
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.io.source import ArraySource
 
 FORMATS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
@@ -50,7 +51,7 @@ def run(
         tuple(source.indices()),
         precision=precision,
         intensity_range="slice",
-        link=False,
+        objects=ObjectOptions(link=False),
         **options,
     )
     segmentation = SegmentRun(request, source, model)

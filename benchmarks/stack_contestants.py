@@ -17,6 +17,7 @@ from napari_slicewise.api import SegmentRun, read_image
 from napari_slicewise.inference.device import LocalDevices
 from napari_slicewise.inference.loading import LoadedModel, load_model_file
 from napari_slicewise.inference.request import Engine, Precision, Request, RunReport
+from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.io.tiff_writer import LabelsWriter
 from napari_slicewise.models.checkpoint import read_checkpoint, write_checkpoint
 from napari_slicewise.models.zoo import resolve_model
@@ -119,7 +120,7 @@ def ours(model: LoadedModel, engine: Engine, precision: Precision) -> Contestant
                 model.spec.name,
                 tuple(source.indices()),
                 output="classes",
-                threshold=0.5,
+                objects=ObjectOptions(threshold=0.5),
                 precision=precision,
             )
             run = SegmentRun(request, source, model, FixedEngine(engine))

@@ -14,6 +14,8 @@ from pathlib import Path
 os.environ["NAPARI_CONFIG"] = ""  # settings in memory; must come before napari is imported
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="slicewise-config-")  # QSettings
 os.environ["SLICEWISE_JOURNALS"] = tempfile.mkdtemp(prefix="slicewise-journals-")  # of edits
+os.environ["SLICEWISE_LEARNING"] = tempfile.mkdtemp(prefix="slicewise-learning-")  # trainings
+os.environ["SLICEWISE_MODELS"] = tempfile.mkdtemp(prefix="slicewise-models-")  # of the user
 os.environ.setdefault("QT_API", "pyqt6")
 
 import psutil
@@ -40,6 +42,8 @@ def pytest_unconfigure() -> None:
     """Remove the settings that the tests wrote."""
     shutil.rmtree(os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
     shutil.rmtree(os.environ["SLICEWISE_JOURNALS"], ignore_errors=True)
+    shutil.rmtree(os.environ["SLICEWISE_LEARNING"], ignore_errors=True)
+    shutil.rmtree(os.environ["SLICEWISE_MODELS"], ignore_errors=True)
 
 
 def running_threads() -> dict[int, str]:

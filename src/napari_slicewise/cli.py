@@ -13,14 +13,17 @@ from typing import NoReturn
 
 from napari_slicewise import __version__
 from napari_slicewise.cli_convert import add_convert
+from napari_slicewise.cli_learning import add_evaluate, add_train
+from napari_slicewise.cli_models import (
+    add_export,
+    add_models,
+    describes_model,
+    run_model_info,
+)
 from napari_slicewise.errors import SlicewiseError
 from napari_slicewise.io.info import describe, describe_as_dict
-from napari_slicewise.models.spec import ModelSpec
-from napari_slicewise.models.zoo import bundled_models, resolve_model
 
 __all__ = ["main"]
-
-_MODEL_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,9 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_segment(commands.add_parser("segment", help="segment images, write labels"))
     add_convert(commands.add_parser("convert", help="write an image in another format"))
-    models = commands.add_parser("models", help="list the bundled models")
-    models.add_argument("--json", action="store_true", help="for programs")
-    models.set_defaults(run=_models)
+    add_train(commands.add_parser("train", help="learn from images and their labels"))
+    add_evaluate(commands.add_parser("evaluate", help="score a model on images and labels"))
+    add_models(commands.add_parser("models", help="list the bundled models"))
+    add_export(commands.add_parser("export", help="write a model as a bioimage.io package"))
     info = commands.add_parser("info", help="say what an image or a model file holds")
     info.add_argument("file", type=Path)
     info.add_argument("--json", action="store_true", help="for programs")
@@ -95,6 +99,13 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         help="ends in .tif or .ome.zarr; else a folder of results, one an input",
     )
     add("--model", default="nuclei", help="a bundled model's name, or a file of weights")
+    add(
+        "--trust-code",
+        action="append",
+        default=[],
+        metavar="SHA256",
+        help="run the program in a TorchScript file of that SHA-256, now and later",
+    )
     add("--device", default="auto", help="auto, cpu, cuda:0, mps (default: auto)")
     add(
         "--precision",
@@ -102,7 +113,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "float32", "bfloat16", "float16", "int8"),
         help="number format of the network (default: auto)",
     )
-    add("--channel", type=int, metavar="N", help="the channel to read, counted from 0")
+    _add_channels(parser)
     add("--series", type=int, default=0, metavar="N", help="image of the file, counted from 0")
     add(
         "--slices",
@@ -115,6 +126,25 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_segment)
 
 
+def _add_channels(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how the image feeds the model."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--channel", type=int, metavar="N", help="the channel to read, counted from 0"
+    )
+    which.add_argument(
+        "--channels",
+        type=_channel_numbers,
+        metavar="N,N",
+        help="the channel for each input of the model, in order, such as 2,0",
+    )
+    parser.add_argument(
+        "--no-rescale",
+        action="store_true",
+        help="take pixels as they are, where the model was trained at another pixel size",
+    )
+
+
 def _add_shaping(parser: argparse.ArgumentParser) -> None:
     """Add what decides how probabilities become objects."""
     add = parser.add_argument
@@ -125,11 +155,18 @@ def _add_shaping(parser: argparse.ArgumentParser) -> None:
         choices=("labels", "classes", "probability"),
         help="what to write (default: labels)",
     )
-    add("--smallest", type=int, default=16, metavar="PX", help="smallest object (default: 16)")
-    add("--largest", type=int, metavar="PX", help="largest object (default: any)")
+    size = "16px or 20um2 in each slice, or 50um3 of a linked object"
+    add(
+        "--directions",
+        default="z",
+        choices=("z", "zy", "zx", "zyx"),
+        help="look at a stack along these axes, and take the mean (default: z)",
+    )
+    add("--smallest", default="16px", metavar="SIZE", help=f"{size} (default: 16px)")
+    add("--largest", metavar="SIZE", help="likewise (default: any)")
     add("--core-threshold", type=float, metavar="T", help="an object has a pixel of at least T")
     add("--smoothing", type=float, default=0.0, metavar="PX", help="of outlines, Gaussian sigma")
-    add("--holes", type=int, default=0, metavar="PX", help="fill holes of up to so many pixels")
+    add("--holes", default="0px", metavar="SIZE", help="fill holes up to 40px or 10um2")
     add("--no-border", action="store_true", help="leave out objects at the border of a slice")
     add("--no-split", action="store_true", help="leave touching objects together")
     _add_linking(parser)
@@ -145,9 +182,15 @@ def _add_linking(parser: argparse.ArgumentParser) -> None:
     """Add what decides which objects of neighbouring slices are one."""
     add = parser.add_argument
     add("--no-link", action="store_true", help="do not link objects from slice to slice")
+    add("--track", action="store_true", help="follow the objects of a movie, divisions and all")
     add("--gap", type=int, default=1, metavar="N", help="slices an object may miss (default: 1)")
     add("--least-iou", type=float, default=0.0, metavar="IOU", help="overlap of linked slices")
-    add("--least-slices", type=int, default=1, metavar="N", help="of an object (default: 1)")
+    add(
+        "--least-slices",
+        type=int,
+        metavar="N",
+        help="of an object (default: 2 in a z-stack of 5 slices or more, else 1)",
+    )
 
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
@@ -163,6 +206,11 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="CSV",
         help="a table, one row an input (default, with several inputs: report.csv in OUT)",
+    )
+    add(
+        "--objects",
+        action="store_true",
+        help="write a table of the objects beside each result, NAME.objects.csv",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -181,6 +229,13 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _channel_numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of channels such as 2,0")
+    return tuple(map(int, parts))
+
+
 def _slice_range(text: str) -> tuple[int | None, int | None]:
     try:
         low, high = (int(part) if part else None for part in text.split(":"))
@@ -197,41 +252,15 @@ def _segment(options: argparse.Namespace) -> int:
     return run_segment(options)
 
 
-def _models(options: argparse.Namespace) -> int:
-    specs = bundled_models()
-    if options.json:
-        print(json.dumps([json.loads(spec.to_json()) for spec in specs], indent=2))
-    else:
-        print("\n\n".join(_describe_model(spec) for spec in specs))
-    return 0
-
-
 def _info(options: argparse.Namespace) -> int:
     path: Path = options.file
-    if path.suffix.lower() in _MODEL_SUFFIXES:
-        from napari_slicewise.models.checkpoint import read_checkpoint  # loads torch
-
-        spec = read_checkpoint(resolve_model(str(path))).spec
-        print(spec.to_json() if options.json else _describe_model(spec))
-    elif options.json:
+    if describes_model(path):
+        return run_model_info(path, as_json=options.json)
+    if options.json:
         print(json.dumps(describe_as_dict(path), indent=2))
     else:
         print(describe(path))
     return 0
-
-
-def _describe_model(spec: ModelSpec) -> str:
-    plural = "s" if spec.in_channels != 1 else ""
-    lines = [
-        f"{spec.name}: {spec.title}" if spec.title else spec.name,
-        f"  {spec.description}" if spec.description else "",
-        f"  network   {spec.architecture}, {spec.first_filters} first filters, "
-        f"{spec.in_channels} channel{plural} in, output {spec.output}",
-        f"  pixel     {spec.pixel_um} um" if spec.pixel_um else "  pixel     not known",
-        f"  licence   {spec.licence}" if spec.licence else "",
-        *(f"  {value:.3f}     {what}" for what, value in spec.scores.items()),
-    ]
-    return "\n".join(line for line in lines if line)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ class, and with it every out-of-memory error that torch raises.
 from __future__ import annotations
 
 __all__ = [
+    "ConsentNeededError",
     "ImageError",
     "ModelError",
     "OutputError",
@@ -43,6 +44,25 @@ class ImageError(SlicewiseError):
 
 class ModelError(SlicewiseError):
     """The file is no usable model, or the model does not fit the image."""
+
+
+class ConsentNeededError(ModelError):
+    """A model is a program, and the user has not agreed to run it.
+
+    Parameters
+    ----------
+    message, hint
+        As for every error; the message is the warning.
+    sha256
+        Of the file: what consent is given to.
+    path
+        The file.
+    """
+
+    def __init__(self, message: str, hint: str = "", sha256: str = "", path: str = "") -> None:
+        super().__init__(message, hint)
+        self.sha256 = sha256
+        self.path = path
 
 
 class RequestError(SlicewiseError):

@@ -25,6 +25,7 @@ class ScriptedController(SegmentController):
         super().__init__()
         self.answer, self.free = answer, free
         self.requests, self.sources, self.inspected, self.peeks = [], [], [], []
+        self.answers = []  # to what a file leaves open, with each inspection
         self.activations = None  # (index, source) -> (head, y, x), for those who peek
         self.closed, self.stops = False, 0
         self.fail_after = None
@@ -40,8 +41,9 @@ class ScriptedController(SegmentController):
     def warm_up(self):
         self.devices_changed.emit((DeviceInfo("cpu", "CPU (2 threads)"),))
 
-    def inspect_model(self, path):
+    def inspect_model(self, path, answers=None):
         self.inspected.append(path)
+        self.answers.append(answers)
 
     def peek(self, request, source):
         if self.phase != "idle" or self.activations is None:
@@ -95,6 +97,8 @@ class ScriptedController(SegmentController):
         self._enter("idle")
         details = {"model": request.model, "device": "CPU (2 threads)", "model_sha256": "ab" * 32}
         details["objects"] = 1 if request.output == "labels" else None
+        if request.output == "classes":
+            details["class_names"] = ["background", "foreground"]
         self.run_finished.emit(RunReport(outcome, done, 0.1 * done, *words, details=details))
 
 
