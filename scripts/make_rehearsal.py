@@ -13,7 +13,8 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from train_nuclei import hashed_out, load_images
+from train_nuclei import hashed_out
+from training_recipe import load_images
 
 from napari_slicewise.training.rehearsal import rehearsal_path, write_rehearsal
 from napari_slicewise.training.request import Annotation

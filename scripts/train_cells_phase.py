@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from pathlib import Path
 
-import numpy as np
-import tifffile
-from training_recipe import drive, options_of, use_threads
+from training_recipe import drive, load_images, options_of, use_threads
 
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.training.config import TrainingConfig, Variation
 from napari_slicewise.training.learner import Learner
-from napari_slicewise.training.request import Annotation, LearnRequest
+from napari_slicewise.training.request import LearnRequest
 
 CARD = ModelSpec(
     name="cells-phase",
@@ -82,18 +79,6 @@ def main() -> None:
         variation=VARIATION,
     )
     drive(Learner(request, annotations, config=config), annotations, CARD, options)
-
-
-def load_images(folder: Path) -> list[Annotation]:
-    """Read all images and their labels."""
-    return [
-        Annotation(
-            path.stem,
-            tifffile.imread(path),
-            tifffile.imread(folder / "labels" / path.name).astype(np.int32),
-        )
-        for path in sorted((folder / "images").glob("*.tif"))
-    ]
 
 
 if __name__ == "__main__":

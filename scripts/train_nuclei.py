@@ -15,16 +15,14 @@ import argparse
 import hashlib
 from pathlib import Path
 
-import numpy as np
-import tifffile
-from training_recipe import drive, options_of, use_threads
+from training_recipe import drive, load_images, options_of, use_threads
 
 from napari_slicewise.models.checkpoint import read_checkpoint, write_checkpoint
 from napari_slicewise.models.spec import ModelSpec
 from napari_slicewise.models.zoo import resolve_model
 from napari_slicewise.training.config import TrainingConfig, Variation
 from napari_slicewise.training.learner import Learner
-from napari_slicewise.training.request import Annotation, LearnRequest
+from napari_slicewise.training.request import LearnRequest
 from napari_slicewise.training.widening import widen
 
 CARD = ModelSpec(
@@ -97,21 +95,6 @@ def main() -> None:
 def hashed_out(name: str) -> bool:
     """Whether an image is held out, by its name."""
     return hashlib.sha256(f"{name}.tif".encode()).digest()[0] < HELD_OUT
-
-
-def load_images(folder: Path, types: tuple[str, ...]) -> list[Annotation]:
-    """Read all images of these types, and their labels."""
-    annotations = []
-    for path in sorted((folder / "images").glob("*.tif")):
-        if not path.name.startswith(types):
-            continue
-        image = tifffile.imread(path)
-        rgb = image.ndim == 3
-        if rgb:  # the luminance, as inference feeds a model of one channel
-            image = np.rint(image[..., :3] @ [0.2125, 0.7154, 0.0721]).astype(image.dtype)
-        labels = tifffile.imread(folder / "labels" / path.name).astype(np.int32)
-        annotations.append(Annotation(path.stem, image, labels))
-    return annotations
 
 
 def _parse() -> argparse.Namespace:

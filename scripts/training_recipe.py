@@ -11,9 +11,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # share the processor with others
 
 import numpy as np
+import tifffile
 import torch
 
 from napari_slicewise.evaluation.scores import match_objects, pool_matchings
+from napari_slicewise.inference.prepare import feed_channels
 from napari_slicewise.instances.options import ObjectOptions
 from napari_slicewise.instances.pipeline import ShapeOptions, shape_slice
 from napari_slicewise.models.checkpoint import read_checkpoint, write_checkpoint
@@ -34,6 +36,23 @@ def options_of(parser: argparse.ArgumentParser, run: str, output: str) -> argpar
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
+
+
+def load_images(folder: Path, types: tuple[str, ...] = ("",)) -> list[Annotation]:
+    """Read all images whose names begin with one of these, and their labels.
+
+    Of colours the luminance is taken, as inference feeds a model of one channel.
+    """
+    annotations = []
+    for path in sorted((folder / "images").glob("*.tif")):
+        if not path.name.startswith(types):
+            continue
+        image = tifffile.imread(path)
+        if image.ndim == 3:
+            image = feed_channels(np.moveaxis(image, -1, 0), "grey", 1)[0]
+        labels = tifffile.imread(folder / "labels" / path.name).astype(np.int32)
+        annotations.append(Annotation(path.stem, image, labels))
+    return annotations
 
 
 def drive(
